@@ -1,0 +1,103 @@
+// The npm package `oidc-provider`, unmodified, on loopback: a strict OAuth 2.0 server written by others.
+//
+// Every refresh token is rotated at each use, and a refresh token used twice revokes its whole grant at once: there is
+// no grace. Prints one line {"base_url": …} when it listens. Besides the provider's own endpoints it serves
+// GET /journal: what the token and userinfo endpoints were asked and answered, without tokens, codes or secrets.
+import { createServer } from 'node:http';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+
+import Provider from 'oidc-provider';
+
+const { values: options } = parseArgs({
+  options: {
+    port: { type: 'string', default: '0' },
+    'access-token-ttl': { type: 'string', default: '3600' }, // seconds
+    'callback-url': { type: 'string', default: 'http://127.0.0.1/callback' }, // any port of it is allowed (RFC 8252 section 7.3)
+  },
+});
+
+const client = (fields) => ({
+  application_type: 'native',
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+  redirect_uris: [options['callback-url']],
+  ...fields,
+});
+
+const configuration = {
+  clients: [
+    client({
+      client_id: 'confidential',
+      // Holds what must be form-encoded before it goes into a Basic header (RFC 6749 section 2.3.1).
+      client_secret: 'confidential-secret: 100% + /',
+      token_endpoint_auth_method: 'client_secret_basic',
+    }),
+    client({ client_id: 'public', token_endpoint_auth_method: 'none' }),
+  ],
+  clockTolerance: 0, // by default the provider takes its tokens for 15 seconds after they expired
+  cookies: { keys: [randomBytes(32).toString('hex')] },
+  features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+  findAccount: (_context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+  jwks: { keys: [signingKey()] },
+  pkce: { required: () => true },
+  rotateRefreshToken: true,
+  ttl: {
+    AccessToken: Number(options['access-token-ttl']),
+    AuthorizationCode: 60,
+    Grant: 24 * 3600,
+    IdToken: 3600,
+    Interaction: 600,
+    RefreshToken: 24 * 3600,
+    Session: 600,
+  },
+};
+
+function signingKey() {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return { ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' };
+}
+
+/** Keeps what the provider tells by its events, in order. */
+function keepJournal(provider) {
+  const journal = [];
+  const note = (entry) => journal.push({ at: Date.now() / 1000, ...entry });
+  const tokenRequest = ({ oidc }) => ({
+    event: 'token',
+    grant_type: oidc.params?.grant_type,
+    client_id: oidc.client?.clientId,
+    grant_id: oidc.entities.Grant?.jti ?? oidc.entities.RefreshToken?.grantId,
+  });
+  provider.on('grant.success', (context) => note({
+    ...tokenRequest(context),
+    status: 200,
+    rotations: context.oidc.entities.RefreshToken?.rotations ?? 0,
+  }));
+  provider.on('grant.error', (context, error) => note({
+    ...tokenRequest(context),
+    status: error.statusCode,
+    error: error.error,
+    reason: error.error_detail,
+  }));
+  provider.on('grant.revoked', (_context, grantId) => note({ event: 'revoked', grant_id: grantId }));
+  provider.use(async (context, next) => {
+    if (context.path === '/journal') {
+      context.body = journal;
+      return;
+    }
+    await next();
+    if (context.oidc?.route === 'userinfo') {
+      note({ event: 'userinfo', status: context.status });
+    }
+  });
+}
+
+const server = createServer();
+server.listen(Number(options.port), '127.0.0.1', () => {
+  // The issuer names the port, so the provider is made when the port is known.
+  const baseUrl = `http://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(baseUrl, configuration);
+  keepJournal(provider);
+  server.on('request', provider.callback());
+  console.log(JSON.stringify({ base_url: baseUrl }));
+});
