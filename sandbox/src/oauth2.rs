@@ -1,0 +1,572 @@
+//! OAuth 2.0: authorization (RFC 6749, section 4.1), tokens, revocation (RFC 7009) and discovery (RFC
+//! 8414). As strict as the standards allow, so that a client that passes here is right elsewhere.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use url::{Url, form_urlencoded};
+
+use crate::clock::{Millis, millis};
+use crate::consent::{self, Decision};
+use crate::grants::{Code, FamilyId, Lifetime, Protocol};
+use crate::http::{Answer, FORM, Parameters, Request};
+use crate::journal::{ClientAuthentication, JournalEntry};
+use crate::state::State;
+
+/// The confidential client.
+pub const CLIENT_ID: &str = "sandbox-client";
+/// The secret of [`CLIENT_ID`].
+pub const CLIENT_SECRET: &str = "sandbox-secret";
+/// A confidential client whose identifier has to be form-encoded in HTTP Basic (RFC 6749, section
+/// 2.3.1).
+pub const RESERVED_CLIENT_ID: &str = "sandbox client+1";
+/// The secret of [`RESERVED_CLIENT_ID`].
+pub const RESERVED_CLIENT_SECRET: &str = "s:e%c r&t";
+/// The public client: no secret, PKCE required.
+pub const PUBLIC_CLIENT_ID: &str = "sandbox-public";
+/// A scope value for which a code exchange brings no refresh token.
+pub const NO_REFRESH_SCOPE: &str = "no-refresh";
+
+struct Client {
+    id: &'static str,
+    /// None for a public client.
+    secret: Option<&'static str>,
+}
+
+const CLIENTS: [Client; 3] = [
+    Client { id: CLIENT_ID, secret: Some(CLIENT_SECRET) },
+    Client { id: RESERVED_CLIENT_ID, secret: Some(RESERVED_CLIENT_SECRET) },
+    Client { id: PUBLIC_CLIENT_ID, secret: None },
+];
+
+/// An error response of RFC 6749, sections 4.1.2.1 and 5.2.
+struct Error {
+    code: &'static str,
+    description: String,
+}
+
+impl Error {
+    fn new(code: &'static str, description: impl Into<String>) -> Self {
+        Self { code, description: description.into() }
+    }
+
+    fn answer(&self) -> Answer {
+        let body = json!({ "error": self.code, "error_description": self.description });
+        let answer = match self.code {
+            "invalid_client" => Answer::json(401, &body)
+                .header("www-authenticate", r#"Basic realm="sandbox", charset="UTF-8""#),
+            _ => Answer::json(400, &body),
+        };
+        answer.not_stored()
+    }
+}
+
+fn client(id: &str) -> Option<&'static Client> {
+    CLIENTS.iter().find(|client| client.id == id)
+}
+
+// Authorization
+
+/// A request that may be put to the user.
+struct AuthorizationRequest {
+    redirect_uri: Url,
+    state: Option<String>,
+    /// What is wrong with it, to be told to the client and not to the user.
+    checked: Result<Wish, Error>,
+}
+
+struct Wish {
+    client: &'static Client,
+    redirect_uri: String,
+    scope: String,
+    code_challenge: Option<String>,
+    login_hint: Option<String>,
+}
+
+/// The authorization endpoint: the consent page, and its form.
+pub(crate) fn authorize(state: &mut State, request: &Request, entry: &mut JournalEntry) -> Answer {
+    if !matches!(request.method.as_str(), "GET" | "POST") {
+        return Answer::method_not_allowed("GET, POST");
+    }
+    let (pairs, decision) = match consent::read(request) {
+        Ok(read) => read,
+        Err(problem) => return consent::error_page(&problem),
+    };
+    let parameters = match Parameters::unique(pairs) {
+        Ok(parameters) => parameters,
+        Err(name) => return consent::error_page(&format!("{name} came twice.")),
+    };
+    let asked = match authorization_request(&parameters) {
+        Ok(asked) => asked,
+        Err(problem) => return consent::error_page(&problem),
+    };
+    let wish = match asked.checked {
+        Ok(wish) => wish,
+        Err(error) => {
+            return redirect(
+                state,
+                asked.redirect_uri,
+                asked.state.as_deref(),
+                &[("error", error.code), ("error_description", &error.description)],
+            );
+        }
+    };
+    entry.client = Some(wish.client.id.to_owned());
+    match decision {
+        None => consent::page(
+            wish.client.id,
+            &wish.scope,
+            &wish.redirect_uri,
+            wish.login_hint.as_deref(),
+        ),
+        Some(Decision::Deny) => redirect(
+            state,
+            asked.redirect_uri,
+            asked.state.as_deref(),
+            &[("error", "access_denied"), ("error_description", "The user said no.")],
+        ),
+        Some(Decision::Allow { user }) => {
+            entry.user = Some(user.clone());
+            let code = issue_code(state, wish, user);
+            redirect(state, asked.redirect_uri, asked.state.as_deref(), &[("code", &code)])
+        }
+    }
+}
+
+/// # Errors
+/// What the user is told when it is not safe to redirect (RFC 6749, section 4.1.2.1).
+fn authorization_request(parameters: &Parameters) -> Result<AuthorizationRequest, String> {
+    let client_id = parameters.get("client_id").ok_or("client_id is missing.")?;
+    let client = client(client_id).ok_or("No client of this client_id is registered here.")?;
+    let redirect_uri = parameters.get("redirect_uri").ok_or("redirect_uri is missing.")?;
+    Ok(AuthorizationRequest {
+        redirect_uri: consent::loopback_url(redirect_uri)?,
+        state: parameters.get("state").map(str::to_owned),
+        checked: check(client, redirect_uri, parameters),
+    })
+}
+
+fn check(
+    client: &'static Client,
+    redirect_uri: &str,
+    parameters: &Parameters,
+) -> Result<Wish, Error> {
+    let invalid = |description: &str| Error::new("invalid_request", description);
+    match parameters.get("response_type") {
+        Some("code") => {}
+        Some(_) => {
+            return Err(Error::new("unsupported_response_type", "response_type has to be code"));
+        }
+        None => return Err(invalid("response_type is missing")),
+    }
+    let code_challenge = parameters.get("code_challenge");
+    match (code_challenge, parameters.get("code_challenge_method")) {
+        (Some(challenge), Some("S256")) if is_sha256(challenge) => {}
+        (Some(_), Some("S256")) => {
+            return Err(invalid("code_challenge is not a SHA-256 in base64url"));
+        }
+        (Some(_), _) => return Err(invalid("code_challenge_method has to be S256")),
+        (None, Some(_)) => return Err(invalid("code_challenge is missing")),
+        (None, None) if client.secret.is_none() => {
+            return Err(invalid("code_challenge is required of a public client"));
+        }
+        (None, None) => {}
+    }
+    Ok(Wish {
+        client,
+        redirect_uri: redirect_uri.to_owned(),
+        scope: parameters.get("scope").unwrap_or_default().to_owned(),
+        code_challenge: code_challenge.map(str::to_owned),
+        login_hint: parameters.get("login_hint").map(str::to_owned),
+    })
+}
+
+fn is_sha256(challenge: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(challenge).is_ok_and(|hash| hash.len() == 32)
+}
+
+fn issue_code(state: &mut State, wish: Wish, user: String) -> String {
+    let expires = state.clock.now() + millis(state.options.authorization_code_lifetime);
+    state.grants.issue_code(Code {
+        client: wish.client.id.to_owned(),
+        redirect_uri: wish.redirect_uri,
+        challenge: wish.code_challenge,
+        scope: wish.scope,
+        user,
+        expires,
+        brought: None,
+    })
+}
+
+/// Back to the client, with the issuer beside every answer (RFC 9207).
+fn redirect(
+    sandbox: &State,
+    mut to: Url,
+    state: Option<&str>,
+    parameters: &[(&str, &str)],
+) -> Answer {
+    to.query_pairs_mut()
+        .extend_pairs(parameters)
+        .extend_pairs(state.map(|state| ("state", state)))
+        .append_pair("iss", &sandbox.issuer);
+    Answer::redirect(to).not_stored()
+}
+
+// Tokens
+
+/// The token endpoint.
+pub(crate) fn token(state: &mut State, request: &Request, entry: &mut JournalEntry) -> Answer {
+    if request.method != "POST" {
+        return Answer::method_not_allowed("POST");
+    }
+    match grant_tokens(state, request, entry) {
+        Ok(tokens) => Answer::json(200, &tokens).not_stored(),
+        Err(error) => error.answer(),
+    }
+}
+
+fn grant_tokens(
+    state: &mut State,
+    request: &Request,
+    entry: &mut JournalEntry,
+) -> Result<Value, Error> {
+    let parameters = form_parameters(request)?;
+    let grant_type = required(&parameters, "grant_type");
+    entry.grant_type = grant_type.as_ref().ok().map(|&text| text.to_owned());
+    let client = authenticate_client(request, &parameters, entry)?;
+    match grant_type? {
+        "authorization_code" => exchange_code(state, client, &parameters, entry),
+        "refresh_token" => refresh(state, client, &parameters, entry),
+        "client_credentials" => client_credentials(state, client, &parameters, entry),
+        _ => Err(Error::new("unsupported_grant_type", "this grant type is not known here")),
+    }
+}
+
+fn form_parameters(request: &Request) -> Result<Parameters, Error> {
+    if !request.content_type_is(FORM) {
+        return Err(Error::new("invalid_request", format!("the body has to be {FORM}")));
+    }
+    Parameters::unique(request.form_pairs())
+        .map_err(|name| Error::new("invalid_request", format!("{name} came twice")))
+}
+
+fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Error> {
+    let missing = || Error::new("invalid_request", format!("{name} is missing"));
+    parameters.get(name).ok_or_else(missing)
+}
+
+/// RFC 6749, section 2.3: one method of authentication in a request, never two.
+fn authenticate_client(
+    request: &Request,
+    parameters: &Parameters,
+    entry: &mut JournalEntry,
+) -> Result<&'static Client, Error> {
+    let refused = |description: &str| Error::new("invalid_client", description);
+    let posted_id = parameters.get("client_id").map(str::to_owned);
+    let posted_secret = parameters.get("client_secret").map(str::to_owned);
+    let (method, id, secret) = match (request.authorization(), posted_secret) {
+        (Some(_), Some(_)) => {
+            return Err(Error::new("invalid_request", "two methods of client authentication"));
+        }
+        (Some(_), None) => {
+            let (id, secret) = basic_credentials(request)
+                .ok_or_else(|| refused("Authorization is not HTTP Basic as RFC 6749 has it"))?;
+            (ClientAuthentication::Basic, id, Some(secret))
+        }
+        (None, secret) => {
+            let id = posted_id.clone().ok_or_else(|| refused("no client authentication"))?;
+            let method = match secret {
+                Some(_) => ClientAuthentication::Post,
+                None => ClientAuthentication::None,
+            };
+            (method, id, secret)
+        }
+    };
+    entry.client_authentication = Some(method);
+    if posted_id.is_some_and(|posted| posted != id) {
+        return Err(Error::new("invalid_request", "two clients in one request"));
+    }
+    let client = client(&id).ok_or_else(|| refused("this client is not known here"))?;
+    entry.client = Some(client.id.to_owned());
+    if client.secret == secret.as_deref() {
+        Ok(client)
+    } else {
+        Err(refused("the client secret is wrong, missing, or given for a public client"))
+    }
+}
+
+/// Identifier and secret, each form-encoded before they were joined (RFC 6749, section 2.3.1).
+fn basic_credentials(request: &Request) -> Option<(String, String)> {
+    let decoded = STANDARD.decode(request.credentials("Basic")?).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((form_decoded(id)?, form_decoded(secret)?))
+}
+
+fn form_decoded(encoded: &str) -> Option<String> {
+    if encoded.contains(['&', '=']) {
+        return None;
+    }
+    let pair = format!("={encoded}");
+    form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned())
+}
+
+fn exchange_code(
+    state: &mut State,
+    client: &Client,
+    parameters: &Parameters,
+    entry: &mut JournalEntry,
+) -> Result<Value, Error> {
+    let refused = |description: &str| Error::new("invalid_grant", description);
+    let now = state.clock.now();
+    let text = required(parameters, "code")?;
+    let redirect_uri = required(parameters, "redirect_uri")?;
+    let code = state
+        .grants
+        .code_mut(text)
+        .filter(|code| code.client == client.id)
+        .ok_or_else(|| refused("this code was not issued to this client"))?;
+    entry.user = Some(code.user.clone());
+    if let Some(family) = code.brought {
+        note_reuse(state, family, entry);
+        state.grants.kill(family);
+        return Err(refused("this code was used before; what it brought is revoked"));
+    }
+    if now >= code.expires {
+        return Err(refused("this code has expired"));
+    }
+    if code.redirect_uri != redirect_uri {
+        return Err(refused("redirect_uri is not the one of the authorization request"));
+    }
+    if !verifier_fits(code.challenge.as_deref(), parameters.get("code_verifier")) {
+        return Err(refused("code_verifier does not fit the code_challenge"));
+    }
+    let (user, scope) = (code.user.clone(), code.scope.clone());
+    let family = state.grants.open(Some(user), client.id, Protocol::OAuth2, &scope, now);
+    state.grants.code_mut(text).expect("it was there above").brought = Some(family);
+    entry.concerns(state.grants.family(family));
+    let refresh_token = (!scope.split(' ').any(|value| value == NO_REFRESH_SCOPE))
+        .then(|| state.grants.issue_refresh_token(family, now));
+    Ok(token_response(state, family, &scope, refresh_token))
+}
+
+/// RFC 7636, section 4.6; a verifier without a challenge is a downgrade under way.
+fn verifier_fits(challenge: Option<&str>, verifier: Option<&str>) -> bool {
+    match (challenge, verifier) {
+        (Some(challenge), Some(verifier)) => {
+            let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+            (43..=128).contains(&verifier.len())
+                && verifier.chars().all(unreserved)
+                && URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == challenge
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// Somebody presents a secret that was spent. Outside a grace nothing of the grant survives that
+/// (RFC 6749, section 4.1.2; RFC 9700, section 4.14.2).
+fn note_reuse(state: &mut State, family: FamilyId, entry: &mut JournalEntry) {
+    let family = state.grants.family_mut(family);
+    entry.concerns(family);
+    entry.reuse = true;
+    family.reuses += 1;
+}
+
+fn refresh(
+    state: &mut State,
+    client: &Client,
+    parameters: &Parameters,
+    entry: &mut JournalEntry,
+) -> Result<Value, Error> {
+    let refused = |description: &str| Error::new("invalid_grant", description);
+    let now = state.clock.now();
+    let text = required(parameters, "refresh_token")?;
+    let (id, superseded) = state
+        .grants
+        .refresh_token(text)
+        .map(|token| (token.family, token.superseded))
+        .filter(|(id, _)| state.grants.family(*id).client == client.id)
+        .ok_or_else(|| refused("this refresh token was not issued to this client"))?;
+    entry.concerns(state.grants.family(id));
+    entry.token_age = state.grants.token_age(id, now);
+    let repeated = match superseded {
+        Some(superseded) => {
+            note_reuse(state, id, entry);
+            if !within_grace(state, id, text, superseded, now) {
+                state.grants.kill(id);
+                return Err(refused("this refresh token was replaced; its family is revoked"));
+            }
+            true
+        }
+        None => false,
+    };
+    let family = state.grants.family(id);
+    if !family.alive {
+        return Err(refused("this grant is revoked"));
+    }
+    let scope = refreshed_scope(&family.scope, parameters.get("scope"))?;
+    if repeated {
+        let successor = family.refresh_token.clone();
+        return Ok(token_response(state, id, &scope, successor));
+    }
+    Ok(rotate(state, id, &scope, now))
+}
+
+/// Whether this is the last token before the current one, and it was current a short while ago.
+fn within_grace(state: &State, id: FamilyId, token: &str, superseded: Millis, now: Millis) -> bool {
+    let family = state.grants.family(id);
+    family.alive
+        && family.previous_refresh_token.as_deref() == Some(token)
+        && now < superseded + millis(state.options.grace)
+}
+
+/// RFC 6749, section 6: a refresh narrows the scope or leaves it.
+fn refreshed_scope(granted: &str, asked: Option<&str>) -> Result<String, Error> {
+    let Some(asked) = asked else { return Ok(granted.to_owned()) };
+    if asked.split(' ').all(|value| granted.split(' ').any(|other| other == value)) {
+        Ok(asked.to_owned())
+    } else {
+        Err(Error::new("invalid_scope", "more than was granted"))
+    }
+}
+
+fn rotate(state: &mut State, id: FamilyId, scope: &str, now: Millis) -> Value {
+    state.grants.family_mut(id).generation += 1;
+    if !state.options.keep_old_access_token {
+        state.grants.expire_access_tokens(id);
+    }
+    let successor = state.options.rotate.then(|| state.grants.issue_refresh_token(id, now));
+    token_response(state, id, scope, successor)
+}
+
+fn client_credentials(
+    state: &mut State,
+    client: &Client,
+    parameters: &Parameters,
+    entry: &mut JournalEntry,
+) -> Result<Value, Error> {
+    if client.secret.is_none() {
+        return Err(Error::new("unauthorized_client", "a public client has no credentials"));
+    }
+    let scope = parameters.get("scope").unwrap_or_default();
+    let now = state.clock.now();
+    let family = state.grants.open(None, client.id, Protocol::OAuth2, scope, now);
+    entry.concerns(state.grants.family(family));
+    Ok(token_response(state, family, scope, None))
+}
+
+fn token_response(
+    state: &mut State,
+    family: FamilyId,
+    scope: &str,
+    refresh_token: Option<String>,
+) -> Value {
+    let length = state.options.access_token_lifetime;
+    let lifetime = Lifetime { issued: state.clock.now(), length: Some(millis(length)) };
+    let mut response = json!({
+        "access_token": state.grants.issue_access_token(family, lifetime, None),
+        "token_type": "Bearer",
+        "expires_in": length.as_secs(),
+        "scope": scope,
+    });
+    if let Some(refresh_token) = refresh_token {
+        response["refresh_token"] = refresh_token.into();
+    }
+    response
+}
+
+// Revocation
+
+/// The revocation endpoint (RFC 7009): a refresh token takes the grant with it, an access token goes
+/// alone.
+pub(crate) fn revoke(state: &mut State, request: &Request, entry: &mut JournalEntry) -> Answer {
+    if request.method != "POST" {
+        return Answer::method_not_allowed("POST");
+    }
+    match revoke_token(state, request, entry) {
+        Ok(()) => Answer::empty(200).not_stored(),
+        Err(error) => error.answer(),
+    }
+}
+
+fn revoke_token(
+    state: &mut State,
+    request: &Request,
+    entry: &mut JournalEntry,
+) -> Result<(), Error> {
+    let parameters = form_parameters(request)?;
+    let client = authenticate_client(request, &parameters, entry)?;
+    let token = required(&parameters, "token")?;
+    let refresh_family = state.grants.refresh_token(token).map(|token| token.family);
+    let access_family = state.grants.access_token(token).map(|token| token.family);
+    let Some(id) = refresh_family.or(access_family) else { return Ok(()) };
+    let family = state.grants.family(id);
+    if family.client != client.id {
+        return Err(Error::new("unauthorized_client", "this token is another client's"));
+    }
+    entry.concerns(family);
+    if refresh_family.is_some() {
+        state.grants.kill(id);
+    } else {
+        state.grants.expire_access_token(token);
+    }
+    Ok(())
+}
+
+// Discovery
+
+/// The metadata of RFC 8414, section 2.
+pub(crate) fn discovery(state: &State) -> Answer {
+    let issuer = &state.issuer;
+    let methods = json!(["client_secret_basic", "client_secret_post", "none"]);
+    Answer::json(
+        200,
+        &json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{issuer}/oauth2/authorize"),
+            "token_endpoint": format!("{issuer}/oauth2/token"),
+            "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "code_challenge_methods_supported": ["S256"],
+            "token_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "authorization_response_iss_parameter_supported": true,
+        }),
+    )
+}
+
+// The protected API
+
+/// The grant and the token number behind a Bearer token (RFC 6750), or the answer to give.
+pub(crate) fn authenticate_bearer(
+    state: &State,
+    token: &str,
+    entry: &mut JournalEntry,
+) -> Result<(FamilyId, u64), Answer> {
+    let refused = |description: &str| bearer_error(401, "invalid_token", description);
+    let record = state.grants.access_token(token).ok_or_else(|| refused("unknown token"))?;
+    let family = state.grants.family(record.family);
+    if family.protocol != Protocol::OAuth2 {
+        return Err(refused("unknown token"));
+    }
+    entry.concerns(family);
+    if !family.alive {
+        return Err(refused("the grant is revoked"));
+    }
+    if !record.alive_at(state.clock.now()) {
+        return Err(refused("the access token expired or was revoked"));
+    }
+    Ok((family.id, record.number))
+}
+
+/// An error response of RFC 6750, section 3.1.
+pub(crate) fn bearer_error(status: u16, code: &str, description: &str) -> Answer {
+    let challenge =
+        format!(r#"Bearer realm="sandbox", error="{code}", error_description="{description}""#);
+    let body = json!({ "error": code, "error_description": description });
+    Answer::json(status, &body).header("www-authenticate", challenge)
+}
