@@ -1,0 +1,14 @@
+//! The C ABI of evergrant. Every function here converts its arguments, makes one call into the crate `evergrant`, and
+//! converts the result or the error; nothing is decided here.
+//!
+//! No panic may leave a function of this crate: what can fail runs inside [`border::call`].
+
+mod border;
+mod client;
+mod environment;
+mod error;
+mod results;
+mod status;
+mod store;
+#[cfg(feature = "testing")]
+mod testing;

@@ -1,0 +1,394 @@
+//! A token store that the application wrote in C: a table of function pointers, called on the thread that waits.
+
+use crate::border::{c_text, invalid, optional_text};
+use evergrant::{Method, Result, StoreCall, StoreReply};
+use serde_json::{Value, json};
+use std::ffi::{CString, c_char, c_void};
+use std::ptr;
+
+/// A token store of your own. Set `size` to `sizeof(evergrant_store)` and a function that you do not have to NULL; `load`
+/// and `save` must be there, and without `compare_and_set`, `acquire` or `take_pending` an event tells which promise
+/// cannot be kept.
+///
+/// The functions are called on a thread of yours that is inside a call with this client: never on another thread, and on
+/// several at once only if you call from several at once. Each gets your `context` first and must answer through
+/// `reply`, once, before it returns; a function that fails answers with `evergrant_reply_error`. They must not throw or
+/// `longjmp` through the library. Texts are UTF-8 and NUL-terminated, and live until the function returns. `client`,
+/// `subject` and `slot` together are the key of a record; a record's text holds secrets and is stored unchanged.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct StoreTable {
+    /// `sizeof(evergrant_store)`; it tells the library which version of this structure it is.
+    pub size: usize,
+    /// First argument of every function.
+    pub context: *mut c_void,
+    /// The record's text, or null when there is none.
+    pub load: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const c_char,
+            subject: *const c_char,
+            slot: *const c_char,
+            reply: *mut Reply,
+        ),
+    >,
+    /// Writes without a condition, then null.
+    pub save: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const c_char,
+            subject: *const c_char,
+            slot: *const c_char,
+            record: *const c_char,
+            reply: *mut Reply,
+        ),
+    >,
+    /// Writes `record`, whose revision is `revision`, if the stored revision is `*expected_revision`, or if nothing is
+    /// stored when that is NULL; then a boolean: whether it wrote.
+    pub compare_and_set: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const c_char,
+            subject: *const c_char,
+            slot: *const c_char,
+            expected_revision: *const u64,
+            record: *const c_char,
+            revision: u64,
+            reply: *mut Reply,
+        ),
+    >,
+    /// Deletes the record, then null.
+    pub delete_record: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const c_char,
+            subject: *const c_char,
+            slot: *const c_char,
+            reply: *mut Reply,
+        ),
+    >,
+    /// Takes the lease for `owner` if it is free or has run out, and keeps `intent` with it; then
+    /// `evergrant_reply_acquired` or `evergrant_reply_busy`.
+    pub acquire: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const c_char,
+            subject: *const c_char,
+            slot: *const c_char,
+            owner: *const c_char,
+            ttl_ms: u64,
+            intent: *const c_char,
+            reply: *mut Reply,
+        ),
+    >,
+    /// Lets the lease last `ttl_ms` from now if `owner` holds it under `fencing`; then a boolean: whether it is held.
+    pub renew: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const c_char,
+            subject: *const c_char,
+            slot: *const c_char,
+            owner: *const c_char,
+            fencing: u64,
+            ttl_ms: u64,
+            reply: *mut Reply,
+        ),
+    >,
+    /// Gives the lease back if `owner` holds it under `fencing`, and leaves `intent`, which may be NULL, in place of the
+    /// earlier one; then null.
+    pub release: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const c_char,
+            subject: *const c_char,
+            slot: *const c_char,
+            owner: *const c_char,
+            fencing: u64,
+            intent: *const c_char,
+            reply: *mut Reply,
+        ),
+    >,
+    /// The texts of all records of a client: `evergrant_reply_list`, then `evergrant_reply_list_text` for each.
+    pub list: Option<unsafe extern "C" fn(context: *mut c_void, client: *const c_char, reply: *mut Reply)>,
+    /// Keeps the document of an authorization under its state until `expires_at_ms` (Unix milliseconds), then null.
+    pub put_pending: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            state: *const c_char,
+            document: *const c_char,
+            expires_at_ms: i64,
+            reply: *mut Reply,
+        ),
+    >,
+    /// Removes the document of this state and gives its text to one caller only, or null when there is none.
+    pub take_pending: Option<unsafe extern "C" fn(context: *mut c_void, state: *const c_char, reply: *mut Reply)>,
+    /// Called once, after the last other call: when the client is freed, or before `evergrant_client_open` returns an
+    /// error. NULL when there is nothing to do.
+    pub destroy: Option<unsafe extern "C" fn(context: *mut c_void)>,
+}
+
+impl StoreTable {
+    /// Copies the caller's table; NULL is none.
+    pub(crate) unsafe fn read(table: *const StoreTable) -> Result<Option<StoreTable>> {
+        // SAFETY: the caller gives NULL or a table that begins with its own size.
+        let Some(size) = (unsafe { table.cast::<usize>().as_ref() }) else { return Ok(None) };
+        if *size < size_of::<StoreTable>() {
+            return Err(invalid("store.size", "is smaller than this library knows it; expected sizeof(evergrant_store)"));
+        }
+        // SAFETY: the table is as large as it says.
+        Ok(Some(unsafe { table.read() }))
+    }
+
+    pub(crate) fn has(&self, method: Method) -> bool {
+        match method {
+            Method::Load => self.load.is_some(),
+            Method::Save => self.save.is_some(),
+            Method::CompareAndSet => self.compare_and_set.is_some(),
+            Method::Delete => self.delete_record.is_some(),
+            Method::Acquire => self.acquire.is_some(),
+            Method::Renew => self.renew.is_some(),
+            Method::Release => self.release.is_some(),
+            Method::List => self.list.is_some(),
+            Method::PutPending => self.put_pending.is_some(),
+            Method::TakePending => self.take_pending.is_some(),
+        }
+    }
+
+    /// Calls the function of a method, which must be there, on this thread.
+    pub(crate) fn serve(&self, call: StoreCall) -> StoreReply {
+        let mut reply = Reply(None);
+        self.invoke(call, &mut reply).ok_or("was called with arguments that its C type does not have")?;
+        reply.0.unwrap_or_else(|| Err("gave no reply".to_owned()))
+    }
+
+    fn invoke(&self, call: StoreCall, reply: *mut Reply) -> Option<()> {
+        let mut arguments = Arguments(call.arguments.into_iter());
+        let mut key = || arguments.text();
+        let context = self.context;
+        // SAFETY: the functions are the caller's and of the type that the header declares; the texts live until they
+        // return. Each arm binds its texts first, since a `CString` must outlive its pointer.
+        unsafe {
+            match call.method {
+                Method::Load => {
+                    let (client, subject, slot) = (key()?, key()?, key()?);
+                    self.load?(context, client.as_ptr(), subject.as_ptr(), slot.as_ptr(), reply);
+                }
+                Method::Save => {
+                    let (client, subject, slot, record) = (key()?, key()?, key()?, key()?);
+                    self.save?(context, client.as_ptr(), subject.as_ptr(), slot.as_ptr(), record.as_ptr(), reply);
+                }
+                Method::CompareAndSet => {
+                    let (client, subject, slot) = (key()?, key()?, key()?);
+                    let (expected, record) = (arguments.optional_number()?, arguments.text()?);
+                    self.compare_and_set?(
+                        context,
+                        client.as_ptr(),
+                        subject.as_ptr(),
+                        slot.as_ptr(),
+                        expected.as_ref().map_or(ptr::null(), ptr::from_ref),
+                        record.as_ptr(),
+                        arguments.number()?,
+                        reply,
+                    );
+                }
+                Method::Delete => {
+                    let (client, subject, slot) = (key()?, key()?, key()?);
+                    self.delete_record?(context, client.as_ptr(), subject.as_ptr(), slot.as_ptr(), reply);
+                }
+                Method::Acquire => {
+                    let (client, subject, slot, owner) = (key()?, key()?, key()?, key()?);
+                    let (ttl_ms, intent) = (arguments.number()?, arguments.text()?);
+                    self.acquire?(
+                        context,
+                        client.as_ptr(),
+                        subject.as_ptr(),
+                        slot.as_ptr(),
+                        owner.as_ptr(),
+                        ttl_ms,
+                        intent.as_ptr(),
+                        reply,
+                    );
+                }
+                Method::Renew => {
+                    let (client, subject, slot, owner) = (key()?, key()?, key()?, key()?);
+                    self.renew?(
+                        context,
+                        client.as_ptr(),
+                        subject.as_ptr(),
+                        slot.as_ptr(),
+                        owner.as_ptr(),
+                        arguments.number()?,
+                        arguments.number()?,
+                        reply,
+                    );
+                }
+                Method::Release => {
+                    let (client, subject, slot, owner) = (key()?, key()?, key()?, key()?);
+                    let (fencing, intent) = (arguments.number()?, arguments.optional_text()?);
+                    self.release?(
+                        context,
+                        client.as_ptr(),
+                        subject.as_ptr(),
+                        slot.as_ptr(),
+                        owner.as_ptr(),
+                        fencing,
+                        intent.as_ref().map_or(ptr::null(), |intent| intent.as_ptr()),
+                        reply,
+                    );
+                }
+                Method::List => self.list?(context, key()?.as_ptr(), reply),
+                Method::PutPending => {
+                    let (state, document) = (key()?, key()?);
+                    self.put_pending?(context, state.as_ptr(), document.as_ptr(), arguments.signed_number()?, reply);
+                }
+                Method::TakePending => self.take_pending?(context, key()?.as_ptr(), reply),
+            }
+        }
+        Some(())
+    }
+
+    pub(crate) fn destroy(&self) {
+        if let Some(destroy) = self.destroy {
+            // SAFETY: the function is the caller's and of the type that the header declares.
+            unsafe { destroy(self.context) }
+        }
+    }
+}
+
+/// The arguments of a store call, taken one by one. `None` is a type that was not expected.
+struct Arguments(std::vec::IntoIter<Value>);
+
+impl Arguments {
+    fn text(&mut self) -> Option<CString> {
+        self.optional_text()?
+    }
+
+    fn optional_text(&mut self) -> Option<Option<CString>> {
+        match self.0.next()? {
+            Value::Null => Some(None),
+            Value::String(text) => Some(Some(c_text(&text))),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.optional_number()?
+    }
+
+    fn optional_number(&mut self) -> Option<Option<u64>> {
+        match self.0.next()? {
+            Value::Null => Some(None),
+            other => other.as_u64().map(Some),
+        }
+    }
+
+    fn signed_number(&mut self) -> Option<i64> {
+        self.0.next()?.as_i64()
+    }
+}
+
+/// Where a function of a store puts its reply. It lives until that function returns; of several replies the last counts.
+pub struct Reply(Option<StoreReply>);
+
+unsafe fn set(reply: *mut Reply, value: StoreReply) {
+    // SAFETY: the caller gives NULL or the reply that its function was called with.
+    if let Some(reply) = unsafe { reply.as_mut() } {
+        reply.0 = Some(value);
+    }
+}
+
+/// Text out of a reply, or why it is none.
+unsafe fn reply_text(text: *const c_char) -> std::result::Result<Value, String> {
+    // SAFETY: the caller gives NULL or NUL-terminated text.
+    match unsafe { optional_text(text, "text") } {
+        Ok(text) => Ok(json!(text)),
+        Err(_) => Err("replied text that is not UTF-8".to_owned()),
+    }
+}
+
+/// Replies text: UTF-8, NUL-terminated; copied. NULL is the reply null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_text(reply: *mut Reply, text: *const c_char) {
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, reply_text(text)) }
+}
+
+/// Replies a whole number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_integer(reply: *mut Reply, number: i64) {
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, Ok(json!(number))) }
+}
+
+/// Replies true or false.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_boolean(reply: *mut Reply, truth: bool) {
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, Ok(json!(truth))) }
+}
+
+/// Replies null: there is nothing, or the work is done.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_null(reply: *mut Reply) {
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, Ok(Value::Null)) }
+}
+
+/// Replies that the lease was acquired under this fencing number, which is higher than any before it for this key, and
+/// the intent that an earlier holder left, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_acquired(reply: *mut Reply, fencing: u64, earlier_intent: *const c_char) {
+    // SAFETY: passed on from the caller.
+    let intent = unsafe { reply_text(earlier_intent) };
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, intent.map(|intent| json!({"fencing": fencing, "intent": intent}))) }
+}
+
+/// Replies that somebody else holds the lease for at most this time more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_busy(reply: *mut Reply, busy_ms: u64) {
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, Ok(json!({"busy_ms": busy_ms}))) }
+}
+
+/// Replies a list, empty at first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_list(reply: *mut Reply) {
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, Ok(json!([]))) }
+}
+
+/// Adds one text to the list that is being replied.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_list_text(reply: *mut Reply, text: *const c_char) {
+    // SAFETY: passed on from the caller.
+    let text = unsafe { reply_text(text) };
+    // SAFETY: the caller gives NULL or the reply that its function was called with.
+    match (unsafe { reply.as_mut() }, text) {
+        (Some(Reply(Some(Ok(Value::Array(list))))), Ok(text)) => list.push(text),
+        (_, Err(reason)) => {
+            // SAFETY: passed on from the caller.
+            unsafe { set(reply, Err(reason)) }
+        }
+        _ => {}
+    }
+}
+
+/// Replies any JSON text, for stores that have it at hand in that form.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_json(reply: *mut Reply, json: *const c_char) {
+    // SAFETY: passed on from the caller.
+    let text = unsafe { optional_text(json, "json") };
+    let value = text.ok().flatten().and_then(|text| serde_json::from_str(text).ok());
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, value.ok_or_else(|| "replied text that is not JSON".to_owned())) }
+}
+
+/// Replies that the function failed; the message becomes part of an error `EVERGRANT_CALLBACK` and must hold no secret.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_reply_error(reply: *mut Reply, message: *const c_char) {
+    // SAFETY: passed on from the caller.
+    let message = unsafe { optional_text(message, "message") };
+    // SAFETY: passed on from the caller.
+    unsafe { set(reply, Err(message.ok().flatten().unwrap_or("failed").to_owned())) }
+}
