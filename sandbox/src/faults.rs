@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hyper::header::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use crate::http::Answer;
@@ -119,6 +120,12 @@ impl Fault {
         }
         if self.kind == FaultKind::Body && self.body.is_none() {
             return Err("body: a body fault needs it".to_owned());
+        }
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value));
+        let content_type = self.content_type.iter().map(|value| ("content-type", value));
+        for (name, value) in headers.chain(content_type) {
+            HeaderName::try_from(name).map_err(|error| format!("headers: {name}: {error}"))?;
+            HeaderValue::try_from(value).map_err(|error| format!("headers: {name}: {error}"))?;
         }
         match self.status {
             Some(status) if !(200..=599).contains(&status) => {

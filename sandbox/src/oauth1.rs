@@ -401,8 +401,13 @@ impl<'a> SignedRequest<'a> {
     fn spend_nonce(&self, state: &mut State) -> Result<(), Problem> {
         let now = state.clock.now() / 1000;
         let refused = Problem::TimestampRefused { now };
-        let timestamp: u64 = match self.required("oauth_timestamp")?.parse() {
-            Ok(timestamp) if now.abs_diff(timestamp) <= TIMESTAMP_TOLERANCE => timestamp,
+        let text = self.required("oauth_timestamp")?;
+        let timestamp: u64 = match text.parse() {
+            Ok(timestamp)
+                if !text.starts_with('+') && now.abs_diff(timestamp) <= TIMESTAMP_TOLERANCE =>
+            {
+                timestamp
+            }
             _ => return Err(refused),
         };
         let nonce = Nonce {

@@ -1,0 +1,12 @@
+//! What the sandbox promises, from outside: over raw sockets, by its HTTP face and by its Rust face.
+
+#![expect(clippy::unwrap_used, reason = "in a test and its helpers a panic is the report")]
+
+mod api;
+mod client;
+mod control;
+mod faults;
+mod journal;
+mod oauth1;
+mod oauth2;
+mod pages;
