@@ -1,0 +1,91 @@
+"""OAuth 1.0a and OAuth 2 for offline access: a user consents once; any process may call the API for months.
+
+``Client`` blocks, ``AsyncClient`` is for asyncio. Durations are seconds; times are Unix seconds, as ``time.time()``
+has them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._client import Client, Grant
+from ._errors import (
+    CallbackError,
+    CancelledError,
+    ConsentDeniedError,
+    DecryptionError,
+    Error,
+    InsecureUrlError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidConfigError,
+    InvalidResponseError,
+    MisconfiguredClientError,
+    NeedsConsentError,
+    NoGrantError,
+    ProviderError,
+    StateMismatchError,
+    StoreConflictError,
+    StoreError,
+    TemporarilyUnavailableError,
+    TimeoutError,
+    TransportError,
+    UnknownProviderError,
+    UnsupportedError,
+)
+from ._evergrant import AccessToken, Finished, Start, __version__
+from ._response import Headers, Response
+
+if TYPE_CHECKING:
+    from ._asyncio import AsyncClient as AsyncClient
+    from ._asyncio import AsyncGrant as AsyncGrant
+    from ._store import TokenStore as TokenStore
+
+__all__ = [
+    "AccessToken",
+    "AsyncClient",
+    "AsyncGrant",
+    "CallbackError",
+    "CancelledError",
+    "Client",
+    "ConsentDeniedError",
+    "DecryptionError",
+    "Error",
+    "Finished",
+    "Grant",
+    "Headers",
+    "InsecureUrlError",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidConfigError",
+    "InvalidResponseError",
+    "MisconfiguredClientError",
+    "NeedsConsentError",
+    "NoGrantError",
+    "ProviderError",
+    "Response",
+    "Start",
+    "StateMismatchError",
+    "StoreConflictError",
+    "StoreError",
+    "TemporarilyUnavailableError",
+    "TimeoutError",
+    "TokenStore",
+    "TransportError",
+    "UnknownProviderError",
+    "UnsupportedError",
+    "__version__",
+]
+
+# Imported at first use: whoever has no event loop and no store of their own pays for neither.
+_LATER = {"AsyncClient": "_asyncio", "AsyncGrant": "_asyncio", "TokenStore": "_store"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,177 @@
+"""Arguments on their way to the native module: JSON text, and what was not given left out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from ._store import TokenStore
+
+Event = dict[str, Any]
+"""``event`` (what happened), ``provider``, ``subject``, ``slot`` and, where known, ``grant_id``, ``generation``, ``detail``."""
+
+Inspection = dict[str, Any]
+"""Everything about a grant but its secrets; keys that end in ``_at`` are Unix seconds."""
+
+Inspections = list[Inspection]
+
+Text = str | int | float | bool
+Parameters = Mapping[str, Text | Sequence[Text]] | Iterable[tuple[str, Text]]
+"""Names and values, as a mapping (of lists where a name comes more than once) or as pairs in order."""
+
+
+class Config(TypedDict, total=False):
+    """The configuration, the same keys in every language; ``provider`` and ``client_id`` have to be there."""
+
+    provider: str | Mapping[str, Any]
+    """A name of the catalogue, an issuer URL, or a table of one's own."""
+    client_id: str
+    client_secret: str | Mapping[str, str]
+    """The text, ``{"env": NAME}`` or ``{"file": PATH}``."""
+    client_authentication: str
+    redirect_uri: str
+    scope: str | Sequence[str]
+    offline: bool
+    """Ask for whatever this provider needs to give a refresh token."""
+    detached: str
+    state_dir: str | os.PathLike[str]
+    windows: Mapping[str, float]
+    timeouts: Mapping[str, float]
+    max_response_bytes: int
+    user_agent: str
+
+
+class BeginOptions(TypedDict, total=False):
+    """How a user is asked for consent; what is not given is the configuration's."""
+
+    scope: str | Sequence[str] | None
+    redirect_uri: str | None
+    prompt: str | None
+    login_hint: str | None
+    parameters: Mapping[str, str] | None
+    """Further parameters of the authorization request."""
+    browser_session: str | None
+    """A key of the browser's session, which ``finish`` has to give again."""
+    slot: str | None
+    timeout: float | None
+
+
+class FinishOptions(TypedDict, total=False):
+    """How consent is brought home."""
+
+    browser_session: str | None
+    timeout: float | None
+
+
+class PutTokens(TypedDict, total=False):
+    """Tokens that were got elsewhere."""
+
+    access_token: str | None
+    token_secret: str | None
+    """OAuth 1's."""
+    token_type: str | None
+    refresh_token: str | None
+    expires_in: float | None
+    expires_at: float | None
+    """Unix seconds."""
+    scope: str | Sequence[str] | None
+    slot: str | None
+
+
+class TokenOptions(TypedDict, total=False):
+    """Which token will do."""
+
+    min_valid: float | None
+    """Seconds for which it has to be valid at least."""
+    timeout: float | None
+
+
+class HeaderOptions(TypedDict, total=False):
+    """What else a signature covers."""
+
+    form: Parameters | None
+    """Form parameters of the request's body, which an OAuth 1 signature covers."""
+    timeout: float | None
+
+
+class RefreshOptions(TypedDict, total=False):
+    """How a grant is renewed."""
+
+    force: bool
+    """Also when the token is fresh; tries a grant that needs consent once more."""
+    timeout: float | None
+
+
+class RevokeOptions(TypedDict, total=False):
+    """How a grant is revoked."""
+
+    force: bool
+    """Delete the grant whatever the provider answers."""
+    timeout: float | None
+
+
+class RequestOptions(TypedDict, total=False):
+    """What an API request may have; at most one of ``form``, ``json`` and ``body``."""
+
+    query: Parameters | None
+    """Parameters added to the URL's query."""
+    form: Parameters | None
+    """A body as ``application/x-www-form-urlencoded``."""
+    json: Any
+    """A body as ``application/json``."""
+    body: bytes | bytearray | memoryview | None
+    """A body as it stands; name its type in ``headers``."""
+    headers: Parameters | None
+    """Further headers; ``Authorization`` is the library's."""
+    timeout: float | None
+    """Seconds until the call gives up."""
+    max_response_bytes: int | None
+
+
+def options(given: Mapping[str, object]) -> str:
+    """What was given, as text."""
+    named = {name: value for name, value in given.items() if value is not None}
+    return json.dumps(named, default=_plain)
+
+
+def configuration(store: str | TokenStore | None, config: Config) -> tuple[str, TokenStore | None]:
+    """The configuration as text, and the store where it is an object."""
+    if store is None or isinstance(store, str):
+        return options({"store": store, **config}), None
+    return options(config), store
+
+
+def request(method: str, url: str, given: RequestOptions) -> tuple[str, bytes | None]:
+    """The request as text, and its raw body."""
+    named: dict[str, Any] = {**given, "method": method, "url": url}
+    body = named.pop("body", None)
+    return options(named), None if body is None else bytes(memoryview(body))
+
+
+def inspection(text: str) -> Inspection:
+    """What is known about a grant."""
+    return _seconds(json.loads(text))
+
+
+def inspections(text: str) -> Inspections:
+    """The same for several grants."""
+    return [_seconds(each) for each in json.loads(text)]
+
+
+def _seconds(inspected: dict[str, Any]) -> Inspection:
+    for name, value in inspected.items():
+        if name.endswith("_at") and value is not None:
+            inspected[name] = value / 1000
+    return inspected
+
+
+def _plain(value: object) -> object:
+    """What ``json`` does not know: other mappings, other iterables, and paths."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    return os.fspath(value)  # type: ignore[call-overload] # Else its TypeError says what the value is.

@@ -1,0 +1,1 @@
+"""A grant under the HTTP client that an application already has."""

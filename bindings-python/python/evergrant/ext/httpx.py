@@ -1,0 +1,38 @@
+"""``httpx.get(url, auth=evergrant.ext.httpx.Auth(grant))``; with an ``httpx.AsyncClient``, ``AsyncAuth(async_grant)``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ._form import is_form, parameters
+
+if TYPE_CHECKING:
+    from .._asyncio import AsyncGrant
+    from .._client import Grant
+
+
+class Auth(httpx.Auth):
+    """Authorizes each request with a grant's token, renewed when it is due. A 401 is the application's to handle."""
+
+    def __init__(self, grant: Grant) -> None:
+        self._grant = grant
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        form = parameters(request.read()) if is_form(request.headers.get("content-type")) else None
+        request.headers.update(self._grant.headers(request.method, str(request.url), form=form))
+        yield request
+
+
+class AsyncAuth(httpx.Auth):
+    """The same for an ``AsyncGrant`` under an ``httpx.AsyncClient``."""
+
+    def __init__(self, grant: AsyncGrant) -> None:
+        self._grant = grant
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        form = parameters(await request.aread()) if is_form(request.headers.get("content-type")) else None
+        request.headers.update(await self._grant.headers(request.method, str(request.url), form=form))
+        yield request

@@ -1,0 +1,150 @@
+//! `Client`: one configuration, seen through one of the two faces.
+
+use crate::error::{border, exception};
+use crate::face::{self, Events, Outcome};
+use crate::held::Held;
+use crate::results::{Finished, NOTHING, Start, to_text};
+use crate::store::PythonStore;
+use evergrant::{ApplicationStore, Config, Environment, Result, options_from_json};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use std::future::Future;
+use std::sync::Arc;
+
+/// What `evergrant.Client` and `evergrant.AsyncClient` are made of. Operations take JSON text and give plain values: at
+/// once where the client is blocking, as an awaitable where it is not.
+#[pyclass(frozen, module = "evergrant._evergrant")]
+pub(crate) struct Client {
+    core: evergrant::Client,
+    asynchronous: bool,
+    store: Option<PythonStore>,
+    on_event: Held,
+}
+
+impl Client {
+    /// Runs an operation through this client's face.
+    pub(crate) fn run<T: Outcome>(
+        &self,
+        py: Python<'_>,
+        operation: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> PyResult<Py<PyAny>> {
+        border(py, || {
+            if !self.asynchronous {
+                return face::wait(py, self.events(py), operation);
+            }
+            let event_loop = face::running_loop(py)?;
+            if let Some(store) = &self.store {
+                store.use_event_loop(&event_loop);
+            }
+            face::start(&event_loop, self.events(py), operation)
+        })
+    }
+
+    pub(crate) fn core(&self) -> &evergrant::Client {
+        &self.core
+    }
+
+    pub(crate) fn is_asynchronous(&self) -> bool {
+        self.asynchronous
+    }
+
+    fn events(&self, py: Python<'_>) -> Option<Events> {
+        self.on_event.get(py).map(|on_event| Events { client: self.core.clone(), on_event })
+    }
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        config: &str,
+        store: Option<&Bound<'_, PyAny>>,
+        on_event: Option<Py<PyAny>>,
+        asynchronous: bool,
+    ) -> PyResult<Self> {
+        let store = store.map(PythonStore::new).transpose()?;
+        let environment = Environment {
+            store: store.clone().map(|store| ApplicationStore::AnyThread(Arc::new(store))),
+            events: match on_event {
+                Some(_) => evergrant::Events::Queue,
+                None => evergrant::Events::None,
+            },
+        };
+        let core = border(py, || {
+            py.detach(|| evergrant::Client::open_with(Config::from_json(config)?, environment))
+                .map_err(|error| exception(py, &error))
+        })?;
+        Ok(Client { core, asynchronous, store, on_event: Held::new(on_event) })
+    }
+
+    fn begin(&self, py: Python<'_>, subject: String, options: String) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            client.begin(&subject, options_from_json(&options)?).await.map(Start::from)
+        })
+    }
+
+    fn finish(&self, py: Python<'_>, callback: String, options: String) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            client.finish(&callback, options_from_json(&options)?).await.map(Finished::from)
+        })
+    }
+
+    fn put(&self, py: Python<'_>, subject: String, tokens: String) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            client.put(&subject, options_from_json(&tokens)?).await.map(|found| to_text(&found))
+        })
+    }
+
+    fn list(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move { client.list().await.map(|found| to_text(&found)) })
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            client.close().await;
+            Ok(NOTHING)
+        })
+    }
+
+    /// For tests only: what the library takes for now, in Unix milliseconds; `None` is the system's clock.
+    fn _testing_set_clock(&self, unix_millis: Option<i64>) {
+        self.core.set_test_clock(unix_millis);
+    }
+
+    /// For tests only: fails with the error of this code.
+    #[cfg(feature = "testing")]
+    fn _testing_fail(&self, py: Python<'_>, code: String) -> PyResult<Py<PyAny>> {
+        self.run(py, async move {
+            let code = evergrant::Code::ALL.iter().find(|known| known.as_str() == code);
+            let code = *code.expect("the test names a code");
+            Err::<String, _>(evergrant::Error::new(code, "failed on purpose"))
+        })
+    }
+
+    /// For tests only: panics, before or inside the operation.
+    #[cfg(feature = "testing")]
+    fn _testing_panic(&self, py: Python<'_>, inside: bool) -> PyResult<Py<PyAny>> {
+        if inside {
+            return self.run(py, async { panic!("panicked on purpose") as Result<String> });
+        }
+        border(py, || panic!("panicked on purpose"))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        self.on_event.traverse(&visit)?;
+        self.store.as_ref().map_or(Ok(()), |store| store.traverse(&visit))
+    }
+
+    fn __clear__(&self) {
+        self.on_event.set(None);
+        if let Some(store) = &self.store {
+            store.clear();
+        }
+    }
+}

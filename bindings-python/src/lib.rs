@@ -1,0 +1,41 @@
+//! The native half of the Python package `evergrant`. It adds no behaviour: an exported method converts, makes one call
+//! into the core's façade and maps the error.
+//!
+//! Constraints: nothing here belongs to a process (the core keeps that, and survives `fork()`); importing starts
+//! nothing; a panic never reaches Python but as `evergrant.InternalError`; the GIL is released while waiting, and is
+//! never waited for on the core's own worker threads.
+
+mod client;
+mod error;
+mod face;
+mod grant;
+mod held;
+mod results;
+mod store;
+#[cfg(feature = "testing")]
+mod testing;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _evergrant {
+    #[pymodule_export]
+    use super::client::Client;
+    #[pymodule_export]
+    use super::grant::Grant;
+    #[pymodule_export]
+    use super::results::{AccessToken, Finished, Start};
+    #[cfg(feature = "testing")]
+    #[pymodule_export]
+    use super::testing::TestingSandbox;
+    use evergrant::Code;
+    use pyo3::prelude::*;
+    use pyo3::types::PyTuple;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        let codes = Code::ALL.iter().map(|code| code.as_str());
+        module.add("ERROR_CODES", PyTuple::new(module.py(), codes)?)
+    }
+}

@@ -1,0 +1,110 @@
+//! What operations give back. Times are Unix seconds here, as everywhere in Python; none of these shows a secret in its
+//! `repr`.
+
+use pyo3::prelude::*;
+
+/// Unix seconds, as `time.time()` has them.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds stay exact for 285,000 years")]
+pub(crate) fn seconds(unix_millis: i64) -> f64 {
+    unix_millis as f64 / 1000.0
+}
+
+/// Where to send the user's browser.
+#[pyclass(frozen, get_all, module = "evergrant")]
+pub(crate) struct Start {
+    /// The authorization URL.
+    url: String,
+    /// The `state` in it; OAuth 1: the temporary token.
+    state: String,
+    /// When the transaction expires, in Unix seconds.
+    expires_at: f64,
+}
+
+impl From<evergrant::Start> for Start {
+    fn from(start: evergrant::Start) -> Self {
+        Start { url: start.url, state: start.state, expires_at: seconds(start.expires_at) }
+    }
+}
+
+/// Consent that was stored.
+#[pyclass(frozen, get_all, module = "evergrant")]
+pub(crate) struct Finished {
+    /// Whose grant.
+    subject: String,
+    /// Which of this subject's grants.
+    slot: String,
+    /// The grant's identity; new consent has a new one.
+    grant_id: String,
+    /// The number of the renewal.
+    generation: u64,
+    /// What was granted.
+    scope: Vec<String>,
+    /// When the access token expires, in Unix seconds, if the provider said so.
+    expires_at: Option<f64>,
+}
+
+impl From<evergrant::Finished> for Finished {
+    fn from(finished: evergrant::Finished) -> Self {
+        Finished {
+            subject: finished.subject,
+            slot: finished.slot,
+            grant_id: finished.grant_id,
+            generation: finished.generation,
+            scope: finished.scope,
+            expires_at: finished.expires_at.map(seconds),
+        }
+    }
+}
+
+#[pymethods]
+impl Finished {
+    fn __repr__(&self) -> String {
+        format!(
+            "Finished(subject={:?}, slot={:?}, grant_id={:?}, generation={})",
+            self.subject, self.slot, self.grant_id, self.generation
+        )
+    }
+}
+
+/// A usable access token. Its text is in `token` only.
+#[pyclass(frozen, module = "evergrant")]
+pub(crate) struct AccessToken(evergrant::AccessToken);
+
+impl From<evergrant::AccessToken> for AccessToken {
+    fn from(token: evergrant::AccessToken) -> Self {
+        AccessToken(token)
+    }
+}
+
+#[pymethods]
+impl AccessToken {
+    /// The token's text: a secret.
+    #[getter]
+    fn token(&self) -> &str {
+        self.0.token.expose()
+    }
+
+    /// How it is sent, such as `Bearer`.
+    #[getter]
+    fn token_type(&self) -> &str {
+        &self.0.token_type
+    }
+
+    /// When it expires, in Unix seconds, if the provider said so.
+    #[getter]
+    fn expires_at(&self) -> Option<f64> {
+        self.0.expires_at.map(seconds)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("AccessToken(token='[redacted]', token_type={:?})", self.0.token_type)
+    }
+}
+
+/// Python's `None`, as the outcome of an operation that gives nothing.
+pub(crate) const NOTHING: Option<bool> = None;
+
+/// The JSON text of plain data.
+pub(crate) fn to_text(data: &impl serde::Serialize) -> String {
+    serde_json::to_string(data).expect("results are plain data")
+}
