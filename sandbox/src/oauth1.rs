@@ -216,33 +216,24 @@ fn decide(
         None => consent::page(CONSUMER_KEY, "", &temporary.callback, None),
         Some(Decision::Deny) => {
             temporary.consent = Consent::Denied;
-            match consent::loopback_url(&temporary.callback) {
-                Ok(mut callback) => {
-                    callback
-                        .query_pairs_mut()
-                        .append_pair("oauth_token", token)
-                        .append_pair("oauth_problem", "user_refused");
-                    Answer::redirect(callback).not_stored()
-                }
-                Err(_) => consent::denied_page(),
-            }
+            send_back(&temporary.callback, token, ("oauth_problem", "user_refused"))
+                .unwrap_or_else(consent::denied_page)
         }
         Some(Decision::Allow { user }) => {
             let verifier = random_token("vf");
             entry.user = Some(user.clone());
             temporary.consent = Consent::Given { user, verifier: verifier.clone() };
-            match consent::loopback_url(&temporary.callback) {
-                Ok(mut callback) => {
-                    callback
-                        .query_pairs_mut()
-                        .append_pair("oauth_token", token)
-                        .append_pair("oauth_verifier", &verifier);
-                    Answer::redirect(callback).not_stored()
-                }
-                Err(_) => consent::verifier_page(&verifier),
-            }
+            send_back(&temporary.callback, token, ("oauth_verifier", &verifier))
+                .unwrap_or_else(|| consent::verifier_page(&verifier))
         }
     }
+}
+
+/// The redirect to the client; none if it has to be told out of band.
+fn send_back(callback: &str, token: &str, outcome: (&str, &str)) -> Option<Answer> {
+    let mut callback = consent::loopback_url(callback).ok()?;
+    callback.query_pairs_mut().append_pair("oauth_token", token).append_pair(outcome.0, outcome.1);
+    Some(Answer::redirect(callback).not_stored())
 }
 
 // Token credentials

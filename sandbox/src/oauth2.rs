@@ -70,6 +70,7 @@ fn client(id: &str) -> Option<&'static Client> {
 
 /// A request that may be put to the user.
 struct AuthorizationRequest {
+    client: &'static Client,
     redirect_uri: Url,
     state: Option<String>,
     /// What is wrong with it, to be told to the client and not to the user.
@@ -89,58 +90,46 @@ pub(crate) fn authorize(state: &mut State, request: &Request, entry: &mut Journa
     if !matches!(request.method.as_str(), "GET" | "POST") {
         return Answer::method_not_allowed("GET, POST");
     }
-    let (pairs, decision) = match consent::read(request) {
-        Ok(read) => read,
-        Err(problem) => return consent::error_page(&problem),
-    };
-    let parameters = match Parameters::unique(pairs) {
-        Ok(parameters) => parameters,
-        Err(name) => return consent::error_page(&format!("{name} came twice.")),
-    };
-    let asked = match authorization_request(&parameters) {
-        Ok(asked) => asked,
-        Err(problem) => return consent::error_page(&problem),
-    };
-    let wish = match asked.checked {
-        Ok(wish) => wish,
-        Err(error) => {
-            return redirect(
-                state,
-                asked.redirect_uri,
-                asked.state.as_deref(),
-                &[("error", error.code), ("error_description", &error.description)],
-            );
-        }
-    };
-    entry.client = Some(wish.client.id.to_owned());
-    match decision {
-        None => consent::page(
-            wish.client.id,
-            &wish.scope,
-            &wish.redirect_uri,
-            wish.login_hint.as_deref(),
-        ),
-        Some(Decision::Deny) => redirect(
-            state,
-            asked.redirect_uri,
-            asked.state.as_deref(),
-            &[("error", "access_denied"), ("error_description", "The user said no.")],
-        ),
-        Some(Decision::Allow { user }) => {
-            entry.user = Some(user.clone());
-            let code = issue_code(state, wish, user);
-            redirect(state, asked.redirect_uri, asked.state.as_deref(), &[("code", &code)])
-        }
-    }
+    put_to_user(state, request, entry).unwrap_or_else(|problem| consent::error_page(&problem))
 }
 
 /// # Errors
 /// What the user is told when it is not safe to redirect (RFC 6749, section 4.1.2.1).
+fn put_to_user(
+    state: &mut State,
+    request: &Request,
+    entry: &mut JournalEntry,
+) -> Result<Answer, String> {
+    let (pairs, decision) = consent::read(request)?;
+    let parameters = Parameters::unique(pairs).map_err(|name| format!("{name} came twice."))?;
+    let asked = authorization_request(&parameters)?;
+    entry.client = Some(asked.client.id.to_owned());
+    let code = match (asked.checked, decision) {
+        (Err(error), _) => Err(error),
+        (Ok(wish), None) => return Ok(consent_page(&wish)),
+        (Ok(_), Some(Decision::Deny)) => Err(Error::new("access_denied", "the user said no")),
+        (Ok(wish), Some(Decision::Allow { user })) => {
+            entry.user = Some(user.clone());
+            Ok(issue_code(state, wish, user))
+        }
+    };
+    let outcome = match &code {
+        Ok(code) => vec![("code", code.as_str())],
+        Err(error) => vec![("error", error.code), ("error_description", &error.description)],
+    };
+    Ok(redirect(state, asked.redirect_uri, asked.state.as_deref(), &outcome))
+}
+
+fn consent_page(wish: &Wish) -> Answer {
+    consent::page(wish.client.id, &wish.scope, &wish.redirect_uri, wish.login_hint.as_deref())
+}
+
 fn authorization_request(parameters: &Parameters) -> Result<AuthorizationRequest, String> {
     let client_id = parameters.get("client_id").ok_or("client_id is missing.")?;
     let client = client(client_id).ok_or("No client of this client_id is registered here.")?;
     let redirect_uri = parameters.get("redirect_uri").ok_or("redirect_uri is missing.")?;
     Ok(AuthorizationRequest {
+        client,
         redirect_uri: consent::loopback_url(redirect_uri)?,
         state: parameters.get("state").map(str::to_owned),
         checked: check(client, redirect_uri, parameters),

@@ -59,40 +59,39 @@ type Key = (String, Protocol);
 
 impl Report {
     pub(crate) fn of(state: &State) -> Self {
-        let families = state.grants.families();
         let mut users: BTreeMap<Key, UserReport> = BTreeMap::new();
-        for family in families {
+        for family in state.grants.families() {
             if let Some(key) = key(family) {
-                let line = users.entry(key).or_insert_with_key(UserReport::new);
-                line.add_grant(family);
+                users.entry(key).or_insert_with_key(UserReport::new).add_grant(family);
             }
         }
         let mut report = Self::default();
-        let mut ages: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
         for entry in state.journal.entries() {
             if entry.kind == Kind::Api {
                 count_call(&mut report.programs, entry);
             }
-            let family = families.iter().find(|family| Some(family.id) == entry.family);
-            let Some(key) = family.and_then(key) else {
-                report.unattributed_token_requests +=
-                    u64::from(family.is_none() && is_token_request(entry));
-                continue;
-            };
-            let line = users.get_mut(&key).expect("each family's user has a line");
-            line.add_entry(entry);
-            if is_refresh(entry) {
-                ages.entry(key)
-                    .or_default()
-                    .extend(entry.token_age.map(|token| token.age / token.lifetime));
+            let family = entry.family.map(|id| state.grants.family(id));
+            if family.is_none() && is_token_request(entry) {
+                report.unattributed_token_requests += 1;
+            }
+            if let Some(line) = family.and_then(key).and_then(|key| users.get_mut(&key)) {
+                line.add_entry(entry);
             }
         }
-        for (key, ages) in ages {
-            users.get_mut(&key).expect("as above").median_age_at_refresh = median(ages);
+        for (key, line) in &mut users {
+            line.median_age_at_refresh = median(ages_at_refresh(state, key));
         }
         report.users = users.into_values().collect();
         report
     }
+}
+
+/// Ages of the newest access token as parts of its lifetime.
+fn ages_at_refresh(state: &State, of: &Key) -> Vec<f64> {
+    let family = |entry: &JournalEntry| entry.family.map(|id| state.grants.family(id));
+    let entries = state.journal.entries().iter().filter(|entry| is_refresh(entry));
+    let theirs = entries.filter(|entry| family(entry).and_then(key).as_ref() == Some(of));
+    theirs.filter_map(|entry| entry.token_age).map(|token| token.age / token.lifetime).collect()
 }
 
 impl UserReport {

@@ -46,7 +46,10 @@ fn the_form_of_the_page_redirects_with_code_state_and_issuer() {
 fn a_get_never_consents() {
     let provider = Provider::start();
     let target = authorization_target(&[("decision", "allow"), ("user", "bob")]);
-    assert_eq!(provider.get(&target).status, 200);
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let page = provider.send("GET", &target, &headers, b"decision=allow");
+    assert_eq!((page.status, page.header("location")), (200, ""));
+    assert_eq!(provider.send("PUT", &target, &headers, b"decision=allow").status, 405);
 }
 
 #[test]
