@@ -1,0 +1,123 @@
+//! Error answers (RFC 6749 section 5.2), at any status, and the shapes some providers give them.
+
+use super::json::{self, Fields};
+use serde_json::Value;
+
+/// What a provider said was wrong. Text for people and logs: without control characters and cut to 500
+/// characters; `error_uri` is never fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorResponse {
+    /// `error`, such as `invalid_grant`.
+    pub error: String,
+    /// `error_description`.
+    pub error_description: Option<String>,
+    /// `error_uri`.
+    pub error_uri: Option<String>,
+}
+
+impl ErrorResponse {
+    /// Looks for an error in a body of JSON or form encoding; none where there is none. Some providers
+    /// send one with status 200, so it is asked before the body is read as a success.
+    #[must_use]
+    pub fn parse(media_type: Option<&str>, body: &[u8]) -> Option<Self> {
+        let fields = json::parse_json_or_form(media_type, body).ok()?;
+        standard(&fields)
+            .or_else(|| nested(fields.get("error")?))
+            .or_else(|| nested(fields.get("errors")?.as_array()?.first()?))
+    }
+
+    /// The error of parameters, as a redirect has them.
+    pub(super) fn from_parameters<'a>(parameter: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+        Some(ErrorResponse {
+            error: shown(parameter("error")?),
+            error_description: parameter("error_description").map(shown),
+            error_uri: parameter("error_uri").map(shown),
+        })
+    }
+}
+
+fn standard(fields: &Fields) -> Option<ErrorResponse> {
+    ErrorResponse::from_parameters(|name| json::text(fields, name))
+}
+
+/// An error that is an object, as Google's APIs, Facebook and Fitbit send it.
+fn nested(value: &Value) -> Option<ErrorResponse> {
+    let fields = value.as_object()?;
+    let first = |names: &[&str]| names.iter().find_map(|name| json::text(fields, name)).map(shown);
+    Some(ErrorResponse {
+        error: first(&["error", "errorType", "type", "status", "code"])?,
+        error_description: first(&["error_description", "message"]),
+        error_uri: None,
+    })
+}
+
+/// The text made fit to be shown: one line, bounded.
+fn shown(text: &str) -> String {
+    text.chars().take(500).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Option<(String, Option<String>)> {
+        let response = ErrorResponse::parse(None, body.as_bytes())?;
+        Some((response.error, response.error_description))
+    }
+
+    fn error(error: &str, description: Option<&str>) -> (String, Option<String>) {
+        (error.to_owned(), description.map(str::to_owned))
+    }
+
+    #[test]
+    fn error_is_read_from_json_and_form() {
+        let body =
+            br#"{"error":"invalid_request","error_description":"d","error_uri":"https://e"}"#;
+        let response = ErrorResponse::parse(Some("application/json"), body).unwrap();
+        assert_eq!(response.error, "invalid_request");
+        assert_eq!(response.error_description.as_deref(), Some("d"));
+        assert_eq!(response.error_uri.as_deref(), Some("https://e"));
+        assert_eq!(
+            parse("error=bad_verification_code&error_description=The+code+is+wrong."),
+            Some(error("bad_verification_code", Some("The code is wrong.")))
+        );
+    }
+
+    #[test]
+    fn error_is_read_where_providers_put_it_otherwise() {
+        assert_eq!(
+            parse(r#"{"ok":false,"error":"token_revoked"}"#),
+            Some(error("token_revoked", None))
+        );
+        assert_eq!(
+            parse(r#"{"errors":[{"errorType":"invalid_grant","message":"m"}],"success":false}"#),
+            Some(error("invalid_grant", Some("m")))
+        );
+        assert_eq!(
+            parse(r#"{"error":{"code":401,"message":"m","status":"UNAUTHENTICATED"}}"#),
+            Some(error("UNAUTHENTICATED", Some("m")))
+        );
+    }
+
+    #[test]
+    fn answer_without_an_error_has_none() {
+        for body in [
+            r#"{"access_token":"a","error":null}"#,
+            r#"{"access_token":"a","error":""}"#,
+            r#"{"errors":[]}"#,
+            "<html>error=x",
+            "",
+            "[]",
+        ] {
+            assert_eq!(parse(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn text_of_a_provider_is_one_bounded_line() {
+        let body = format!(r#"{{"error":"a\r\nb","error_description":"{}"}}"#, "x".repeat(600));
+        let (error, description) = parse(&body).unwrap();
+        assert_eq!(error, "a  b");
+        assert_eq!(description.unwrap().len(), 500);
+    }
+}

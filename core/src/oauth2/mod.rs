@@ -1,0 +1,28 @@
+//! OAuth 2.0 without I/O, clock or randomness: requests are built and answers are read here, nothing is
+//! sent (RFC 6749, 6750, 7636, 8414).
+//!
+//! Texts of errors say what was wrong, where, and what was expected, and never quote an answer: a body
+//! that cannot be read may still hold a token.
+
+pub mod authorization_url;
+pub mod bearer;
+pub mod callback;
+pub mod client_authentication;
+pub mod error_response;
+mod json;
+pub mod metadata;
+pub mod pkce;
+pub mod token_request;
+pub mod token_response;
+
+pub use authorization_url::{AuthorizationRequest, AuthorizationUrlError};
+pub use bearer::BearerChallenge;
+pub use callback::{Callback, CallbackError, CallbackOutcome};
+pub use client_authentication::{
+    ClientAuthentication, ClientAuthenticationMethod, MissingClientSecret,
+};
+pub use error_response::ErrorResponse;
+pub use json::BodyError;
+pub use metadata::{Metadata, MetadataError};
+pub use token_request::{Grant, ReservedParameter, TokenRequest};
+pub use token_response::{LifetimeUnit, ResponseShape, TokenResponse, TokenResponseError};

@@ -1,0 +1,217 @@
+//! Requests to the token endpoint (RFC 6749 sections 4.1.3, 4.4.2 and 6).
+
+use super::client_authentication::ClientAuthentication;
+use crate::secret::Secret;
+use std::fmt;
+use thiserror::Error;
+use url::form_urlencoded;
+
+/// What is offered for a token.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Grant<'a> {
+    /// A code from the authorization endpoint (section 4.1.3).
+    AuthorizationCode {
+        /// Spent by being sent once.
+        code: &'a str,
+        /// The one of the authorization request, where that had one.
+        redirect_uri: Option<&'a str>,
+        /// The verifier of its challenge (RFC 7636 section 4.5).
+        code_verifier: Option<&'a str>,
+    },
+    /// A refresh token (section 6).
+    RefreshToken {
+        /// Spent by being sent once where the provider rotates.
+        refresh_token: &'a str,
+        /// None for the scope that was granted.
+        scope: Option<&'a str>,
+    },
+    /// The client itself (section 4.4.2).
+    ClientCredentials {
+        /// None for the provider's default.
+        scope: Option<&'a str>,
+    },
+}
+
+impl<'a> Grant<'a> {
+    fn grant_type(&self) -> &'static str {
+        match self {
+            Grant::AuthorizationCode { .. } => "authorization_code",
+            Grant::RefreshToken { .. } => "refresh_token",
+            Grant::ClientCredentials { .. } => "client_credentials",
+        }
+    }
+
+    fn parameters(&self) -> [(&'static str, Option<&'a str>); 3] {
+        match *self {
+            Grant::AuthorizationCode { code, redirect_uri, code_verifier } => [
+                ("code", Some(code)),
+                ("redirect_uri", redirect_uri),
+                ("code_verifier", code_verifier),
+            ],
+            Grant::RefreshToken { refresh_token, scope } => {
+                [("refresh_token", Some(refresh_token)), ("scope", scope), ("", None)]
+            }
+            Grant::ClientCredentials { scope } => [("scope", scope), ("", None), ("", None)],
+        }
+    }
+}
+
+/// An extra parameter would change what the library answers for.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "the extra token request parameter `{0}` is set by the library; expected it in the configuration or the call's own options"
+)]
+pub struct ReservedParameter(String);
+
+const RESERVED: [&str; 8] = [
+    "grant_type",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "refresh_token",
+    "scope",
+    "client_id",
+    "client_secret",
+];
+
+/// A form to post and, with Basic, the header to post it with.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// Names and values, not encoded.
+    pub form: Vec<(String, Secret)>,
+    /// Value of the `Authorization` header.
+    pub authorization: Option<Secret>,
+}
+
+impl TokenRequest {
+    /// The request for a grant; `extra` adds what a provider wants besides.
+    pub fn new(
+        grant: &Grant<'_>,
+        client_authentication: &ClientAuthentication<'_>,
+        extra: &[(String, String)],
+    ) -> Result<Self, ReservedParameter> {
+        if let Some((name, _)) = extra.iter().find(|(name, _)| RESERVED.contains(&name.as_str())) {
+            return Err(ReservedParameter(name.clone()));
+        }
+        let mut request = TokenRequest::default();
+        request.push("grant_type", grant.grant_type());
+        for (name, value) in grant.parameters() {
+            if let Some(value) = value {
+                request.push(name, value);
+            }
+        }
+        for (name, value) in extra {
+            request.push(name, value);
+        }
+        client_authentication.authenticate(&mut request);
+        Ok(request)
+    }
+
+    /// Adds a parameter.
+    pub fn push(&mut self, name: &str, value: &str) {
+        self.form.push((name.to_owned(), Secret::from(value)));
+    }
+
+    /// The form as `application/x-www-form-urlencoded`.
+    #[must_use]
+    pub fn body(&self) -> Secret {
+        let lengths = self.form.iter().map(|(name, value)| name.len() + value.expose().len());
+        // Room for the longest: a buffer that grew would leave a copy of the secrets behind.
+        let longest = 3 * lengths.sum::<usize>() + 2 * self.form.len();
+        let mut body = form_urlencoded::Serializer::new(String::with_capacity(longest));
+        for (name, value) in &self.form {
+            body.append_pair(name, value.expose());
+        }
+        Secret::from(body.finish())
+    }
+
+    /// The form as a JSON object, for the providers that want one.
+    #[must_use]
+    pub fn json_body(&self) -> Secret {
+        let mut object = serde_json::Map::new();
+        for (name, value) in &self.form {
+            object.insert(name.clone(), value.expose().into());
+        }
+        Secret::from(serde_json::Value::from(object).to_string())
+    }
+}
+
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.form.iter().map(|(name, _)| name).collect();
+        f.debug_struct("TokenRequest")
+            .field("form", &names)
+            .field("authorization", &self.authorization)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth2::client_authentication::ClientAuthenticationMethod;
+
+    fn request(
+        grant: Grant<'_>,
+        extra: &[(&str, &str)],
+    ) -> Result<TokenRequest, ReservedParameter> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let public =
+            ClientAuthentication::new(ClientAuthenticationMethod::None, "id", None).unwrap();
+        TokenRequest::new(&grant, &public, &extra.iter().map(owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn code_is_sent_with_redirect_uri_and_verifier() {
+        let grant = Grant::AuthorizationCode {
+            code: "SplxlOBeZQQYbYS6WxSbIA",
+            redirect_uri: Some("https://client.example.com/cb"),
+            code_verifier: Some("dBjf"),
+        };
+        assert_eq!(
+            request(grant, &[]).unwrap().body().expose(),
+            "grant_type=authorization_code&code=SplxlOBeZQQYbYS6WxSbIA\
+             &redirect_uri=https%3A%2F%2Fclient.example.com%2Fcb&code_verifier=dBjf&client_id=id"
+        );
+    }
+
+    #[test]
+    fn refresh_and_client_credentials_are_those_of_sections_6_and_4_4_2() {
+        let refresh = Grant::RefreshToken { refresh_token: "tGzv3JOkF0XG5Qx2TlKWIA", scope: None };
+        assert_eq!(
+            request(refresh, &[]).unwrap().body().expose(),
+            "grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA&client_id=id"
+        );
+        let client_credentials = Grant::ClientCredentials { scope: Some("a b") };
+        assert_eq!(
+            request(client_credentials, &[("audience", "x")]).unwrap().body().expose(),
+            "grant_type=client_credentials&scope=a+b&audience=x&client_id=id"
+        );
+    }
+
+    #[test]
+    fn json_body_holds_the_same_parameters() {
+        let refresh = Grant::RefreshToken { refresh_token: "a\"b", scope: None };
+        assert_eq!(
+            request(refresh, &[]).unwrap().json_body().expose(),
+            r#"{"grant_type":"refresh_token","refresh_token":"a\"b","client_id":"id"}"#
+        );
+    }
+
+    #[test]
+    fn nothing_may_change_what_the_library_sets() {
+        for name in RESERVED {
+            let grant = Grant::ClientCredentials { scope: None };
+            let error = request(grant, &[(name, "x")]).unwrap_err();
+            assert_eq!(error, ReservedParameter(name.to_owned()));
+        }
+    }
+
+    #[test]
+    fn debug_shows_names_only() {
+        let refresh = Grant::RefreshToken { refresh_token: "canary", scope: None };
+        let shown = format!("{:?}", request(refresh, &[]).unwrap());
+        assert!(shown.contains("refresh_token") && !shown.contains("canary"), "{shown}");
+    }
+}
