@@ -1,1 +1,67 @@
-//! Evergrant.
+//! Evergrant: OAuth 1.0a and OAuth 2 for offline access. An application calls an API on a user's behalf when the user is not
+//! there; this library holds the tokens, renews them in time, and lets any number of processes in any language share them.
+//! **No grant is ever lost by its fault.**
+//!
+//! ```no_run
+//! # async fn example() -> evergrant::Result<()> {
+//! use evergrant::{ApiRequest, Client, Config};
+//!
+//! let client = Client::open(Config::from_toml(r#"
+//!     provider      = "google"
+//!     client_id     = "…"
+//!     client_secret = { env = "GOOGLE_SECRET" }
+//!     redirect_uri  = "https://example.org/callback"
+//!     scope         = ["https://www.googleapis.com/auth/drive.readonly"]
+//!     offline       = true
+//!     store         = "sqlite:tokens.db"
+//! "#)?)?;
+//! let start = client.begin("alice", Default::default()).await?; // redirect the browser to start.url
+//! # let callback_url = "";
+//! client.finish(callback_url, Default::default()).await?; // in the callback view, in any process
+//!
+//! let request = ApiRequest { url: "https://www.googleapis.com/drive/v3/files".into(), ..ApiRequest::default() };
+//! let files = client.grant("alice").request(request).await?; // months later, from cron
+//! # Ok(()) }
+//! ```
+//!
+//! The floors, each of which imports only what is below it: [`Client`] and [`Grant`]; `authorize`; `call`; `refresh`; `store`;
+//! `provider`; `http`; and the pure [`oauth1`] and [`oauth2`], where the standards live.
+
+mod authorize;
+mod call;
+mod challenge;
+mod client;
+mod clock;
+mod config;
+mod context;
+mod error;
+mod event;
+mod grant;
+mod http;
+pub mod oauth1;
+pub mod oauth2;
+mod owner;
+mod process;
+mod provider;
+mod refresh;
+mod secret;
+mod store;
+
+pub use authorize::loopback::LoopbackListener;
+pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
+pub use call::{ApiRequest, ApiResponse};
+pub use client::{ApplicationStore, Client, Environment, Events};
+pub use config::{
+    Config, Detached, ProviderChoice, Scopes, SecretSource, Timeouts, WindowOptions, camel_json,
+    options_from_json, options_from_json_camel,
+};
+pub use error::{Code, Error, Result};
+pub use event::{Event, EventSink, Kind};
+pub use grant::{
+    AccessToken, Grant, HeaderOptions, Inspection, PutTokens, RefreshOptions, RevokeOptions,
+    TokenOptions, TrailLine,
+};
+pub use process::{guard, runtime, wait, wait_ticking};
+pub use provider::{Offline, Pkce, Protocol, ProviderTable, Rotation, catalogue_names};
+pub use secret::Secret;
+pub use store::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};

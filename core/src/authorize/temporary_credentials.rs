@@ -1,0 +1,164 @@
+//! The three-legged flow of OAuth 1.0a (RFC 5849 section 2).
+
+use super::BeginOptions;
+use super::pending::Transaction;
+use crate::call::sign_now;
+use crate::context::Context;
+use crate::error::{Code, Error, Result};
+use crate::http::{Body, HttpRequest, HttpResponse, Sent};
+use crate::oauth1::{Problem, Request, TemporaryCredentials, TokenCredentials};
+use crate::provider::{Endpoints, Provider};
+use crate::secret::Secret;
+use crate::store::{StoredAccessToken, Tokens};
+use serde_json::Map;
+use std::time::Duration;
+use url::Url;
+
+/// The callback of a client that cannot receive one (section 2.1).
+pub(super) const OUT_OF_BAND: &str = "oob";
+
+const MAX_CREDENTIALS_BYTES: u64 = 1 << 20;
+
+/// Fetches temporary credentials and says where the browser is sent with them.
+pub(super) async fn authorization_url(
+    context: &Context,
+    provider: &Provider,
+    options: &BeginOptions,
+    transaction: &mut Transaction,
+) -> Result<Url> {
+    let Endpoints::OAuth1 { temporary_credential, authorization, .. } = &provider.endpoints else {
+        return Err(Error::new(Code::Internal, "an OAuth 1 flow was begun at an OAuth 2 provider"));
+    };
+    let callback = transaction.redirect_uri.clone().unwrap_or_else(|| OUT_OF_BAND.to_owned());
+    let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
+    let protocol_parameters = [("oauth_callback", callback.as_str())];
+    let response =
+        post(context, temporary_credential, None, &protocol_parameters, deadline).await?;
+    let credentials = TemporaryCredentials::parse(response.header("content-type"), &response.body)
+        .map_err(|error| invalid_response(provider, &error.to_string()))?;
+    if !credentials.callback_confirmed {
+        return Err(invalid_response(
+            provider,
+            "oauth_callback_confirmed is missing; expected OAuth 1.0a (RFC 5849 section 2.1)",
+        ));
+    }
+    let mut url = authorization.clone();
+    url.query_pairs_mut().append_pair("oauth_token", credentials.token.expose());
+    for (name, value) in &options.parameters {
+        url.query_pairs_mut().append_pair(name, value);
+    }
+    credentials.token.expose().clone_into(&mut transaction.state);
+    transaction.temporary = Some((credentials.token, credentials.token_secret));
+    Ok(url)
+}
+
+/// Exchanges temporary for token credentials (section 2.3).
+pub(super) async fn exchange(
+    context: &Context,
+    provider: &Provider,
+    transaction: &Transaction,
+    verifier: Option<&Secret>,
+    deadline: Duration,
+) -> Result<Tokens> {
+    let Endpoints::OAuth1 { token, .. } = &provider.endpoints else {
+        return Err(invalid_response(
+            provider,
+            "an OAuth 1 callback came from an OAuth 2 provider",
+        ));
+    };
+    let verifier = verifier.ok_or_else(|| {
+        invalid_response(
+            provider,
+            "the callback has no oauth_verifier; expected OAuth 1.0a (RFC 5849 section 2.2)",
+        )
+    })?;
+    let temporary = transaction.temporary.as_ref().ok_or_else(|| {
+        Error::new(Code::StateMismatch, "the transaction has no temporary credentials")
+    })?;
+    let protocol_parameters = [("oauth_verifier", verifier.expose())];
+    let response = post(context, token, Some(temporary), &protocol_parameters, deadline)
+        .await
+        .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
+    let credentials = TokenCredentials::parse(response.header("content-type"), &response.body)
+        .map_err(|error| invalid_response(provider, &error.to_string()))?;
+    let now = context.settings.now();
+    let mut response = credentials.raw;
+    response.retain(|name, _| {
+        !matches!(name.as_str(), "oauth_token" | "oauth_token_secret" | "oauth_session_handle")
+    });
+    Ok(Tokens {
+        access: vec![StoredAccessToken {
+            token: credentials.token,
+            secret: Some(credentials.token_secret),
+            token_type: "OAuth".to_owned(),
+            obtained_at: now,
+            expires_at: credentials.expires_in.map(|seconds| now + i64::from(seconds) * 1000),
+            scope: transaction.scope.clone(),
+            resource: String::new(),
+            unknown: Map::new(),
+        }],
+        refresh: credentials.session_handle,
+        refresh_expires_at: credentials
+            .authorization_expires_in
+            .map(|seconds| now + i64::from(seconds) * 1000),
+        response,
+    })
+}
+
+async fn post(
+    context: &Context,
+    url: &Url,
+    token: Option<&(Secret, Secret)>,
+    protocol_parameters: &[(&str, &str)],
+    deadline: Duration,
+) -> Result<HttpResponse> {
+    let settings = &context.settings;
+    let request = Request { protocol_parameters, ..Request::new("POST", url) };
+    let token = token.map(|(token, secret)| (token.expose(), secret.expose()));
+    let authorization = sign_now(settings, &request, token)?;
+    let request = HttpRequest {
+        method: "POST".to_owned(),
+        url: url.clone(),
+        headers: vec![
+            ("authorization".to_owned(), authorization),
+            ("content-length".to_owned(), "0".to_owned()),
+        ],
+        body: Body::None,
+        timeout: deadline,
+        max_response_bytes: MAX_CREDENTIALS_BYTES,
+    };
+    match context.http.send_to_provider(request).await {
+        Sent::Answered(response) if response.status / 100 == 2 => Ok(response),
+        Sent::Answered(response) => Err(problem(settings.provider_name.as_str(), &response)),
+        Sent::Unsent(error) | Sent::Ambiguous(error) => {
+            Err(error.with_provider(&settings.provider_name))
+        }
+    }
+}
+
+fn problem(provider: &str, response: &HttpResponse) -> Error {
+    let challenges = response.headers.iter().filter(|(name, _)| name == "www-authenticate");
+    let problem = Problem::find(challenges.map(|(_, value)| value.as_str()), &response.body);
+    let (word, advice) =
+        problem.map_or((None, None), |problem| (Some(problem.problem), problem.advice));
+    let refused = word
+        .as_deref()
+        .is_some_and(|word| word.starts_with("consumer_key") || word == "signature_invalid");
+    let code = if refused { Code::MisconfiguredClient } else { Code::ProviderError };
+    let said = word.as_deref().unwrap_or("without an oauth_problem");
+    Error::new(
+        code,
+        format!(
+            "{provider} refused the OAuth 1.0a request with status {} ({said})",
+            response.status
+        ),
+    )
+    .with_status(response.status)
+    .with_server_error(word, advice)
+    .with_provider(provider)
+}
+
+fn invalid_response(provider: &Provider, text: &str) -> Error {
+    Error::new(Code::InvalidResponse, format!("{}: {text}", provider.name))
+        .with_provider(&provider.name)
+}

@@ -1,0 +1,180 @@
+//! Calling an API on a user's behalf: body kinds, authorization, the 401 rule, redirects.
+
+mod authorization;
+mod body;
+mod request;
+
+pub(crate) use authorization::{authorization, sign_now};
+pub(crate) use request::pairs::deserialize as pairs;
+pub use request::{ApiRequest, ApiResponse};
+
+use crate::error::{Code, Error, Result};
+use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_url, same_origin};
+use crate::oauth1;
+use crate::oauth2::BearerChallenge;
+use crate::provider::{Endpoints, Provider};
+use crate::refresh::{Refresher, Want};
+use crate::store::{GrantKey, Record};
+use body::Prepared;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use url::Url;
+
+/// How many redirects are followed.
+const REDIRECTS: u32 = 5;
+
+/// Sends `request` with the grant's token; on a 401 renews once and sends it once more (`refresh.md`, A 401 from the API).
+pub(crate) async fn call(
+    refresher: &Arc<Refresher>,
+    key: &GrantKey,
+    request: ApiRequest,
+    deadline: Instant,
+) -> Result<ApiResponse> {
+    let limit = request.max_response_bytes.unwrap_or(refresher.context.settings.max_response_bytes);
+    let prepared = Prepared::from_request(request)?;
+    let provider = refresher.context.provider().await?;
+    let call = Call { refresher, provider, prepared, limit, deadline };
+    let record = refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?;
+    let response = call.send(&record).await?;
+    if !call.is_token_refusal(&response) {
+        return Ok(response);
+    }
+    let renewed = match refresher.after_refusal(key, &record, deadline).await {
+        Ok(Some(renewed)) => renewed,
+        // The API's own answer says more than that the refresh it forced failed too, unless the user is needed.
+        Err(error) if error.code() == Code::NeedsConsent => return Err(error),
+        Ok(None) | Err(_) => return Ok(response),
+    };
+    let replayed = call.send(&renewed).await?;
+    if call.is_token_refusal(&replayed) {
+        refresher.refused_again(key, &renewed).await;
+    }
+    Ok(replayed)
+}
+
+struct Call<'a> {
+    refresher: &'a Arc<Refresher>,
+    provider: Arc<Provider>,
+    prepared: Prepared,
+    limit: u64,
+    deadline: Instant,
+}
+
+impl Call<'_> {
+    /// Sends the request with this record's token and follows redirects; off the first origin without the token.
+    async fn send(&self, record: &Record) -> Result<ApiResponse> {
+        let mut url = self.prepared.url.clone();
+        let mut method = self.prepared.method.clone();
+        let mut with_body = true;
+        for _ in 0..=REDIRECTS {
+            let response = self.send_to(record, &method, &url, with_body).await?;
+            let Some(target) = redirect_target(&url, &response)? else {
+                return Ok(ApiResponse {
+                    status: response.status,
+                    headers: response.headers,
+                    body: response.body,
+                    url: url.into(),
+                });
+            };
+            // RFC 9110 section 15.4: 303 always, and by custom 301 and 302 after POST, become GET.
+            if response.status == 303 || (matches!(response.status, 301 | 302) && method == "POST")
+            {
+                "GET".clone_into(&mut method);
+                with_body = false;
+            }
+            url = target;
+        }
+        Err(Error::new(Code::Transport, format!("the API redirected more than {REDIRECTS} times")))
+    }
+
+    async fn send_to(
+        &self,
+        record: &Record,
+        method: &str,
+        url: &Url,
+        with_body: bool,
+    ) -> Result<HttpResponse> {
+        let mut headers = self.prepared.headers.clone();
+        if same_origin(url, &self.prepared.url) {
+            let form = if with_body { self.prepared.form.as_slice() } else { &[] };
+            let access = record.access().ok_or_else(|| {
+                Error::new(Code::Internal, "a record without access token was called usable")
+            })?;
+            let settings = &self.refresher.context.settings;
+            let value = authorization(settings, &self.provider, access, method, url, form)?;
+            headers.push(("authorization".to_owned(), value));
+        } else {
+            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("cookie"));
+        }
+        if !with_body {
+            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        }
+        let request = HttpRequest {
+            method: method.to_owned(),
+            url: url.clone(),
+            headers,
+            body: if with_body { self.prepared.body.clone() } else { Body::None },
+            timeout: self.time_left(),
+            max_response_bytes: self.limit,
+        };
+        match self.refresher.context.http.send_to_api(request).await {
+            Sent::Answered(response) => Ok(response),
+            Sent::Unsent(error) | Sent::Ambiguous(error) => Err(error),
+        }
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether a new token may help: a 401 that does not say that the token is good and allows too little.
+    fn is_token_refusal(&self, response: &ApiResponse) -> bool {
+        if response.status != 401 {
+            return false;
+        }
+        let challenges = || {
+            let named = response.headers.iter().filter(|(name, _)| name == "www-authenticate");
+            named.map(|(_, value)| value.as_str())
+        };
+        match self.provider.endpoints {
+            Endpoints::OAuth2 { .. } => !BearerChallenge::find(challenges())
+                .is_some_and(|found| found.is_insufficient_scope()),
+            // Without a session handle there is nothing to renew; what the API says of the token is the caller's.
+            Endpoints::OAuth1 { .. } => oauth1::Problem::find(challenges(), &response.body)
+                .is_some_and(|problem| problem.problem == "token_expired"),
+        }
+    }
+}
+
+fn redirect_target(url: &Url, response: &HttpResponse) -> Result<Option<Url>> {
+    if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = response.header("location") else { return Ok(None) };
+    let target = url.join(location).map_err(|_| {
+        Error::new(Code::InvalidResponse, "the API redirected to something that is not a URL")
+            .with_status(response.status)
+    })?;
+    check_url(&target, "the API's redirect")?;
+    Ok(Some(target))
+}
+
+/// The headers to send with any HTTP client.
+pub(crate) async fn headers(
+    refresher: &Arc<Refresher>,
+    key: &GrantKey,
+    method: &str,
+    url: &str,
+    form: &[(String, String)],
+    deadline: Instant,
+) -> Result<Vec<(String, String)>> {
+    let url = body::parse_url(url)?;
+    let provider = refresher.context.provider().await?;
+    let record = refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?;
+    let access = record.access().ok_or_else(|| {
+        Error::new(Code::Internal, "a record without access token was called usable")
+    })?;
+    let value = authorization(&refresher.context.settings, &provider, access, method, &url, form)?;
+    Ok(vec![("Authorization".to_owned(), value)])
+}

@@ -1,0 +1,375 @@
+//! The façade: one short method per operation. Owned plain types in and out; async, on any executor.
+
+use crate::authorize::{self, BeginOptions, Concluded, FinishOptions, Finished, Start};
+use crate::clock::UnixMillis;
+use crate::config::Config;
+use crate::context::{Context, Settings};
+use crate::error::{Code, Error, Result};
+use crate::event::{Event, EventSink, Kind};
+use crate::grant::{Grant, Inspection, PutTokens};
+use crate::process::{ProcessCell, on_runtime};
+use crate::refresh::Refresher;
+use crate::store::{
+    ApplicationStoreAdapter, Caller, CallingThread, ForeignStore, GrantKey, MemoryStore, Method,
+    SqliteStore, Store,
+};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long `close` waits for flights.
+const CLOSE_BOUND: Duration = Duration::from_secs(10);
+
+/// How many events are kept for `take_events`; the oldest are dropped.
+const QUEUED_EVENTS: usize = 1000;
+
+/// What an application gives a client beside its configuration.
+#[derive(Default)]
+pub struct Environment {
+    /// A token store of its own, in place of `store` in the configuration.
+    pub store: Option<ApplicationStore>,
+    /// Where events go.
+    pub events: Events,
+}
+
+/// A token store of the application's own.
+pub enum ApplicationStore {
+    /// Its methods can be called from the library's threads.
+    AnyThread(Arc<dyn ForeignStore>),
+    /// It has these methods, and they are called only on a thread that waits in [`CallingThread::wait_serving`].
+    CallingThread(Vec<Method>),
+}
+
+/// Where events go.
+#[derive(Default)]
+pub enum Events {
+    /// Nowhere.
+    #[default]
+    None,
+    /// To a function, on any thread.
+    Sink(EventSink),
+    /// Into a queue for [`Client::take_events`].
+    Queue,
+}
+
+/// A client registration at one provider, with its grants in one store.
+///
+/// Cheap to clone, usable from any thread and, after a `fork()`, from parent and child alike.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    settings: Arc<Settings>,
+    store: StoreChoice,
+    queue: Option<Arc<EventQueue>>,
+    epoch: Arc<AtomicU32>,
+    closed: AtomicBool,
+    here: ProcessCell<Here>,
+}
+
+enum StoreChoice {
+    Memory,
+    Sqlite(PathBuf),
+    AnyThread(Arc<dyn ForeignStore>),
+    CallingThread(Arc<[Method]>),
+}
+
+/// What a client has in one process.
+struct Here {
+    refresher: Arc<Refresher>,
+    calling_thread: Option<Arc<CallingThread>>,
+}
+
+type EventQueue = Mutex<VecDeque<Event>>;
+
+impl Client {
+    /// Opens a client with one of the built-in stores.
+    pub fn open(config: Config) -> Result<Self> {
+        Client::open_with(config, Environment::default())
+    }
+
+    /// Opens a client. The store is opened now; nothing is sent to the provider.
+    #[expect(clippy::needless_pass_by_value, reason = "a client takes its configuration over")]
+    pub fn open_with(config: Config, environment: Environment) -> Result<Self> {
+        let queue = matches!(environment.events, Events::Queue).then(Arc::<EventQueue>::default);
+        let sink = match environment.events {
+            Events::None => None,
+            Events::Sink(sink) => Some(sink),
+            Events::Queue => queue.clone().map(queueing),
+        };
+        let settings = Arc::new(Settings::resolve(&config, sink)?);
+        let store = match environment.store {
+            Some(ApplicationStore::AnyThread(store)) => StoreChoice::AnyThread(store),
+            Some(ApplicationStore::CallingThread(methods)) => {
+                StoreChoice::CallingThread(methods.into())
+            }
+            None => built_in_store(&config)?,
+        };
+        let inner = Inner {
+            settings,
+            store,
+            queue,
+            epoch: Arc::default(),
+            closed: AtomicBool::new(false),
+            here: ProcessCell::new(),
+        };
+        let client = Client(Arc::new(inner));
+        client.here()?;
+        Ok(client)
+    }
+
+    /// Begins to ask `subject` for consent: gives the URL to send the browser to. The transaction is in the store, so any
+    /// process may [`finish`](Client::finish) it.
+    pub async fn begin(&self, subject: &str, options: BeginOptions) -> Result<Start> {
+        let (refresher, subject) = (self.refresher()?, subject.to_owned());
+        let deadline = self.deadline(options.timeout)?;
+        run(deadline, async move { authorize::begin(&refresher.context, &subject, options).await })
+            .await
+    }
+
+    /// Ends an authorization with the callback as it came: full URL, path with query, or query. The grant is stored when this
+    /// returns. The work goes on if the caller leaves: a code can be sent only once.
+    pub async fn finish(&self, callback: &str, options: FinishOptions) -> Result<Finished> {
+        let (refresher, callback) = (self.refresher()?, callback.to_owned());
+        let deadline = self.deadline(options.timeout)?;
+        let work = async move {
+            match authorize::finish(&refresher.context, &callback, &options).await? {
+                Concluded::Before(finished) => Ok(finished),
+                Concluded::Granted(record) => {
+                    let finished = Finished::of(&record);
+                    refresher.remember(*record).await?;
+                    Ok(finished)
+                }
+            }
+        };
+        let task = crate::process::runtime().spawn(work);
+        run(deadline, async move { task.await.map_err(crate::process::task_error)? }).await
+    }
+
+    /// The grant of a subject. No I/O; whether there is one shows at its first use.
+    #[must_use]
+    pub fn grant(&self, subject: &str) -> Grant {
+        self.grant_slot(subject, "")
+    }
+
+    /// The grant of a subject in one of several slots.
+    #[must_use]
+    pub fn grant_slot(&self, subject: &str, slot: &str) -> Grant {
+        Grant::new(self.clone(), self.0.settings.key(subject, slot))
+    }
+
+    /// Stores tokens that were got elsewhere, in place of what stands: usable in one step.
+    pub async fn put(&self, subject: &str, tokens: PutTokens) -> Result<Inspection> {
+        if subject.is_empty() {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                "subject: is empty; expected the application's name for the user",
+            ));
+        }
+        let refresher = self.refresher()?;
+        let key = self.0.settings.key(subject, &tokens.slot);
+        let deadline = self.deadline(None)?;
+        run(deadline, async move {
+            let tokens = tokens.into_tokens(refresher.context.settings.now())?;
+            let record = authorize::store(&refresher.context, &key, tokens).await?;
+            let inspection = Inspection::of(&refresher.context.settings, &record);
+            refresher.remember(record).await?;
+            Ok(inspection)
+        })
+        .await
+    }
+
+    /// All grants of this client registration, without secrets.
+    pub async fn list(&self) -> Result<Vec<Inspection>> {
+        let refresher = self.refresher()?;
+        let deadline = self.deadline(None)?;
+        run(deadline, async move {
+            let settings = &refresher.context.settings;
+            let records = refresher.context.store.list(&settings.client_key()).await?;
+            Ok(records.iter().map(|record| Inspection::of(settings, record)).collect())
+        })
+        .await
+    }
+
+    /// Waits for what is under way, within 10 s, and refuses what comes later with `cancelled`.
+    pub async fn close(&self) {
+        if self.0.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(here) = self.0.here.get() {
+            let refresher = Arc::clone(&here.refresher);
+            let settled = on_runtime(async move {
+                refresher.settle(CLOSE_BOUND).await;
+                Ok(())
+            });
+            let _ = settled.await;
+        }
+    }
+
+    /// The events since the last call, oldest first; for [`Events::Queue`].
+    #[must_use]
+    pub fn take_events(&self) -> Vec<Event> {
+        let queue = self.0.queue.as_ref();
+        queue
+            .map(|queue| queue.lock().expect("no holder panics").drain(..).collect())
+            .unwrap_or_default()
+    }
+
+    /// Where store calls wait to be served, for [`ApplicationStore::CallingThread`].
+    #[must_use]
+    pub fn calling_thread(&self) -> Option<Arc<CallingThread>> {
+        self.here().ok()?.calling_thread.clone()
+    }
+
+    /// A word that moves whenever a token that was handed out may no longer be used blindly.
+    #[must_use]
+    pub fn epoch_word(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.0.epoch)
+    }
+
+    /// For tests: stops this client's clock at a time in Unix milliseconds, or lets it run again.
+    pub fn set_test_clock(&self, unix_millis: Option<UnixMillis>) {
+        self.0.settings.clock.set(unix_millis);
+        self.0.epoch.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn refresher(&self) -> Result<Arc<Refresher>> {
+        if self.0.closed.load(Ordering::Acquire) {
+            return Err(Error::new(Code::Cancelled, "the client is closed"));
+        }
+        Ok(Arc::clone(&self.here()?.refresher))
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// When a call that may take `timeout` seconds has to end; the client's `timeouts.total` when absent.
+    pub(crate) fn deadline(&self, timeout: Option<f64>) -> Result<Instant> {
+        let seconds = timeout.unwrap_or(self.0.settings.timeouts.total);
+        if !(seconds > 0.0 && seconds <= 86_400.0) {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                format!(
+                    "timeout: {seconds} is out of range; expected seconds above 0 and at most a day"
+                ),
+            ));
+        }
+        Ok(Instant::now() + Duration::from_secs_f64(seconds))
+    }
+
+    fn here(&self) -> Result<Arc<Here>> {
+        self.0.here.get_or_try(|| self.0.open_here())
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("provider", &self.0.settings.provider_name)
+            .field("client_id", &self.0.settings.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn open_here(&self) -> Result<Here> {
+        let mut calling_thread = None;
+        let store: Arc<dyn Store> = match &self.store {
+            StoreChoice::Memory => Arc::<MemoryStore>::default(),
+            StoreChoice::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
+            StoreChoice::AnyThread(store) => self.adapter(Caller::AnyThread(Arc::clone(store)))?,
+            StoreChoice::CallingThread(methods) => {
+                let queue = Arc::<CallingThread>::default();
+                calling_thread = Some(Arc::clone(&queue));
+                self.adapter(Caller::CallingThread { queue, methods: Arc::clone(methods) })?
+            }
+        };
+        let context = Context::new(Arc::clone(&self.settings), store)?;
+        let refresher = Refresher::new(Arc::new(context), Arc::clone(&self.epoch));
+        Ok(Here { refresher, calling_thread })
+    }
+
+    fn adapter(&self, caller: Caller) -> Result<Arc<ApplicationStoreAdapter>> {
+        let adapter = ApplicationStoreAdapter::new(caller)?;
+        for gap in adapter.gaps() {
+            let nobody =
+                GrantKey { client: String::new(), subject: String::new(), slot: String::new() };
+            self.settings.tell(Kind::StoreTrouble, &nobody, None, gap);
+        }
+        Ok(Arc::new(adapter))
+    }
+}
+
+fn queueing(queue: Arc<EventQueue>) -> EventSink {
+    Arc::new(move |event| {
+        let mut queue = queue.lock().expect("no holder panics");
+        if queue.len() == QUEUED_EVENTS {
+            queue.pop_front();
+        }
+        queue.push_back(event.clone());
+    })
+}
+
+fn built_in_store(config: &Config) -> Result<StoreChoice> {
+    let Some(text) = &config.store else {
+        return Ok(StoreChoice::Sqlite(state_dir(config)?.join("grants.db")));
+    };
+    match text.split_once(':') {
+        Some(("memory", "")) => Ok(StoreChoice::Memory),
+        Some(("sqlite", path)) if !path.is_empty() => {
+            Ok(StoreChoice::Sqlite(Path::new(path).to_owned()))
+        }
+        Some(("postgres" | "postgresql" | "mysql" | "redis" | "file", _)) => Err(Error::new(
+            Code::Unsupported,
+            "store: this version has no such store; expected \"sqlite:PATH\", \"memory:\" or a store of your own",
+        )),
+        // Not quoted: the address of a database may hold a password.
+        _ => Err(Error::new(
+            Code::InvalidConfig,
+            "store: is none that is known; expected \"sqlite:PATH\", \"memory:\" or a store of your own",
+        )),
+    }
+}
+
+/// The folder for the library's own files; made with mode 0700 where it is missing.
+fn state_dir(config: &Config) -> Result<PathBuf> {
+    use std::os::unix::fs::DirBuilderExt;
+    let home = |variable: &str| {
+        std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+    };
+    let directory = config
+        .state_dir
+        .clone()
+        .or_else(|| home("XDG_STATE_HOME").map(|path| path.join("evergrant")))
+        .or_else(|| home("HOME").map(|path| path.join(".local/state/evergrant")))
+        .ok_or_else(|| {
+            Error::new(
+                Code::InvalidConfig,
+                "state_dir: is missing, and HOME is not set; expected a folder",
+            )
+        })?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
+        Error::new(
+            Code::Store,
+            format!("state_dir {} cannot be made: {error}", directory.display()),
+        )
+        .with_reason("unreadable")
+    })?;
+    Ok(directory)
+}
+
+/// Runs `work` on the library's runtime and gives up at the deadline.
+pub(crate) fn run<T: Send + 'static>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> impl Future<Output = Result<T>> + Send {
+    on_runtime(async move {
+        tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| {
+            Err(Error::new(Code::Timeout, "the call did not end before its deadline"))
+        })
+    })
+}

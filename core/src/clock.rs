@@ -1,0 +1,43 @@
+//! Time as the refresh contract sees it: Unix milliseconds, UTC, from a clock that tests can set.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub(crate) type UnixMillis = i64;
+
+/// The system's clock, or a time that a test has set.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    set: AtomicI64,
+}
+
+const SYSTEM: i64 = i64::MIN;
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock { set: AtomicI64::new(SYSTEM) }
+    }
+}
+
+impl Clock {
+    /// Now.
+    #[must_use]
+    pub(crate) fn now(&self) -> UnixMillis {
+        match self.set.load(Ordering::Relaxed) {
+            SYSTEM => system_now(),
+            set => set,
+        }
+    }
+
+    /// Stops the clock at `time`, or lets it follow the system again.
+    pub(crate) fn set(&self, time: Option<UnixMillis>) {
+        self.set.store(time.unwrap_or(SYSTEM), Ordering::Relaxed);
+    }
+}
+
+fn system_now() -> UnixMillis {
+    let since_epoch =
+        SystemTime::now().duration_since(UNIX_EPOCH).expect("the system clock is past 1970");
+    i64::try_from(since_epoch.as_millis()).expect("milliseconds since 1970 fit 63 bits")
+}

@@ -1,0 +1,469 @@
+//! The one configuration schema: the same keys in every language, read from JSON or TOML, refused with the name of
+//! the key and what was expected. The order in which options are set never matters.
+
+use crate::error::{Code, Error, Result};
+use crate::oauth2::ClientAuthenticationMethod;
+use crate::provider::ProviderTable;
+use crate::secret::Secret;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor, value};
+use serde::{Deserialize, de};
+use serde_json::Value;
+use std::fmt;
+use std::path::PathBuf;
+
+/// How a client is configured; the keys of `docs/configuration.md`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// A catalogue name, an issuer URL, or a table of one's own.
+    pub provider: ProviderChoice,
+    /// The client identifier (RFC 6749 section 2.2), or the consumer key (RFC 5849).
+    pub client_id: String,
+    /// Its secret; absent for a public client.
+    #[serde(default)]
+    pub client_secret: Option<SecretSource>,
+    /// How the client authenticates; the provider's way when absent.
+    #[serde(default)]
+    pub client_authentication: Option<ClientAuthenticationMethod>,
+    /// Where the provider sends the browser after consent.
+    #[serde(default)]
+    pub redirect_uri: Option<String>,
+    /// Scopes to ask for, as a list or as one text separated by spaces.
+    #[serde(default)]
+    pub scope: Scopes,
+    /// Ask for whatever this provider needs to give a refresh token.
+    #[serde(default)]
+    pub offline: bool,
+    /// `sqlite:PATH` or `memory:`; `grants.db` in `state_dir` when absent. Ignored where the application gives a store.
+    #[serde(default)]
+    pub store: Option<String>,
+    /// Whether refreshes run in a process of their own; this version has only the library's own threads.
+    #[serde(default)]
+    pub detached: Detached,
+    /// Where the library keeps its own files.
+    #[serde(default)]
+    pub state_dir: Option<PathBuf>,
+    /// When a token counts as due.
+    #[serde(default)]
+    pub windows: WindowOptions,
+    /// How long network steps may take.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// Largest API response body taken, in bytes (default 64 MiB).
+    #[serde(default = "default_max_response_bytes")]
+    pub max_response_bytes: u64,
+    /// Added in front of this library's own `User-Agent`.
+    #[serde(default)]
+    pub user_agent: Option<String>,
+}
+
+fn default_max_response_bytes() -> u64 {
+    64 << 20
+}
+
+/// Which provider, and how it is told.
+#[derive(Clone, Debug)]
+pub enum ProviderChoice {
+    /// An entry of the catalogue.
+    Name(String),
+    /// An issuer whose metadata is fetched (RFC 8414, OpenID Connect Discovery).
+    Issuer(String),
+    /// An own table with the keys of a catalogue entry.
+    Table(Box<ProviderTable>),
+}
+
+impl<'de> Deserialize<'de> for ProviderChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Choice;
+        impl<'de> Visitor<'de> for Choice {
+            type Value = ProviderChoice;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a catalogue name, an issuer URL, or a table of endpoints")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<ProviderChoice, E> {
+                Ok(if text.contains("://") {
+                    ProviderChoice::Issuer(text.to_owned())
+                } else {
+                    ProviderChoice::Name(text.to_owned())
+                })
+            }
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> std::result::Result<ProviderChoice, A::Error> {
+                ProviderTable::deserialize(value::MapAccessDeserializer::new(map))
+                    .map(|table| ProviderChoice::Table(Box::new(table)))
+            }
+        }
+        deserializer.deserialize_any(Choice)
+    }
+}
+
+/// A secret as text, from an environment variable, or from a file.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// The secret itself.
+    Text(Secret),
+    /// Name of an environment variable.
+    Env(String),
+    /// Path of a file; white space around the secret is dropped.
+    File(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Source;
+        impl<'de> Visitor<'de> for Source {
+            type Value = SecretSource;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text, { env = \"NAME\" } or { file = \"PATH\" }")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<SecretSource, E> {
+                Ok(SecretSource::Text(Secret::new(text)))
+            }
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> std::result::Result<SecretSource, A::Error> {
+                #[derive(Deserialize)]
+                #[serde(rename_all = "snake_case")]
+                enum Table {
+                    Env(String),
+                    File(PathBuf),
+                }
+                let table = Table::deserialize(value::MapAccessDeserializer::new(map))?;
+                Ok(match table {
+                    Table::Env(name) => SecretSource::Env(name),
+                    Table::File(path) => SecretSource::File(path),
+                })
+            }
+        }
+        deserializer.deserialize_any(Source)
+    }
+}
+
+impl SecretSource {
+    /// Reads the secret; `key` is the configuration key that an error names.
+    pub(crate) fn resolve(&self, key: &str) -> Result<Secret> {
+        let invalid = |text: String| Error::new(Code::InvalidConfig, format!("{key}: {text}"));
+        match self {
+            SecretSource::Text(secret) => Ok(secret.clone()),
+            SecretSource::Env(name) => std::env::var(name).map(Secret::new).map_err(|_| {
+                invalid(format!("environment variable {name:?} is not set or is not UTF-8"))
+            }),
+            SecretSource::File(path) => std::fs::read_to_string(path)
+                .map(|text| Secret::new(text.trim()))
+                .map_err(|error| invalid(format!("file {}: {error}", path.display()))),
+        }
+    }
+}
+
+/// Scopes as a list, or as one text separated by spaces.
+#[derive(Clone, Debug, Default)]
+pub struct Scopes(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Scopes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of scopes, or one text with spaces between")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Scopes, E> {
+                Ok(Scopes(text.split_whitespace().map(str::to_owned).collect()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                list: A,
+            ) -> std::result::Result<Scopes, A::Error> {
+                Vec::deserialize(value::SeqAccessDeserializer::new(list)).map(Scopes)
+            }
+        }
+        deserializer.deserialize_any(List)
+    }
+}
+
+/// Whether refreshes run in a process of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Detached {
+    /// Where it can be had.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+    /// Or not at all.
+    Require,
+}
+
+/// Overrides of the provider's and the default windows, in seconds.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WindowOptions {
+    /// Time before expiry in which a refresh begins behind the scenes (default 300).
+    pub soft: Option<f64>,
+    /// Time before expiry in which the token is no longer given out (default 10).
+    pub hard: Option<f64>,
+}
+
+/// Limits of network steps, in seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// To connect, TLS included.
+    pub connect: f64,
+    /// For one request at the provider, at most.
+    pub request: f64,
+    /// For one call of the application, all of it.
+    pub total: f64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts { connect: 5.0, request: 10.0, total: 30.0 }
+    }
+}
+
+impl Config {
+    /// Reads a configuration from JSON text.
+    pub fn from_json(text: &str) -> Result<Self> {
+        Config::from_value(parse_json(text, CONFIGURATION)?, Naming::Snake)
+    }
+
+    /// Reads a configuration from JSON text with keys in camelCase.
+    pub fn from_json_camel(text: &str) -> Result<Self> {
+        Config::from_value(parse_json(text, CONFIGURATION)?, Naming::Camel)
+    }
+
+    /// Reads a configuration from TOML text.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let value: Value = toml::from_str(text).map_err(|error| {
+            let text = format!("configuration is not TOML: {}", error.message());
+            Error::new(Code::InvalidConfig, text)
+        })?;
+        Config::from_value(value, Naming::Snake)
+    }
+
+    fn from_value(value: Value, naming: Naming) -> Result<Self> {
+        read::<Config>(value, CONFIGURATION, naming)?.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        let positive = [
+            ("timeouts.connect", Some(self.timeouts.connect)),
+            ("timeouts.request", Some(self.timeouts.request)),
+            ("timeouts.total", Some(self.timeouts.total)),
+            ("windows.soft", self.windows.soft),
+            ("windows.hard", self.windows.hard),
+        ];
+        for (key, seconds) in positive {
+            if seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 86_400.0 * 365.0)) {
+                return Err(Error::new(
+                    Code::InvalidConfig,
+                    format!("{key}: expected a number of seconds above 0 and at most a year"),
+                ));
+            }
+        }
+        if self.client_id.is_empty() {
+            return Err(Error::new(Code::InvalidConfig, "client_id: is empty; expected text"));
+        }
+        if self.detached == Detached::Require {
+            return Err(Error::new(
+                Code::Unsupported,
+                "detached: \"require\" needs the helper process, which this version does not have; \
+                 expected \"auto\" or \"off\"",
+            ));
+        }
+        Ok(self)
+    }
+}
+
+/// Reads the options of an operation from JSON text; empty text means none.
+pub fn options_from_json<T: DeserializeOwned + Default>(text: &str) -> Result<T> {
+    options(text, Naming::Snake)
+}
+
+/// Reads the options of an operation from JSON text with keys in camelCase; empty text means none.
+pub fn options_from_json_camel<T: DeserializeOwned + Default>(text: &str) -> Result<T> {
+    options(text, Naming::Camel)
+}
+
+/// A result with its keys in camelCase, for languages that have them so.
+#[must_use]
+pub fn camel_json(value: Value) -> Value {
+    renamed(value, &camel_case)
+}
+
+fn options<T: DeserializeOwned + Default>(text: &str, naming: Naming) -> Result<T> {
+    if text.trim().is_empty() {
+        return Ok(T::default());
+    }
+    read(parse_json(text, OPTIONS)?, OPTIONS, naming)
+}
+
+/// What is read, for error texts, and the code of an error in it.
+type What = (&'static str, Code);
+
+const CONFIGURATION: What = ("configuration", Code::InvalidConfig);
+const OPTIONS: What = ("options", Code::InvalidArgument);
+
+/// How a language writes keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    Snake,
+    Camel,
+}
+
+/// Keys whose values are the application's own data, not keys of ours.
+const OWN_DATA: [&str; 7] = [
+    "authorization_parameters",
+    "parameters",
+    "query",
+    "form",
+    "json",
+    "headers",
+    "browser_session",
+];
+
+fn parse_json(text: &str, (what, code): What) -> Result<Value> {
+    // The parser's own words may quote a secret: only the place is told.
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Error::new(
+            code,
+            format!("{what}: not JSON at line {line}, column {column}; expected a JSON object"),
+        )
+    })
+}
+
+/// Reads typed options out of a JSON value; an error names the key by its path and what was expected.
+fn read<T: DeserializeOwned>(value: Value, (what, code): What, naming: Naming) -> Result<T> {
+    let value = if naming == Naming::Camel { renamed(value, &snake_case) } else { value };
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let mut text = error.inner().to_string();
+        let place = if path == "." { what.to_owned() } else { format!("{what}: {path}") };
+        if naming == Naming::Snake {
+            return Error::new(code, format!("{place}: {text}"));
+        }
+        if text.starts_with("unknown field") || text.starts_with("missing field") {
+            text = camel_case(&text);
+        }
+        Error::new(code, format!("{}: {text}", camel_case(&place)))
+    })
+}
+
+fn renamed(value: Value, rename: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let rename_field = |(name, value): (String, Value)| {
+                let own_data = OWN_DATA.contains(&snake_case(&name).as_str());
+                let value = if own_data { value } else { renamed(value, rename) };
+                (rename(&name), value)
+            };
+            Value::Object(fields.into_iter().map(rename_field).collect())
+        }
+        Value::Array(values) => values.into_iter().map(|value| renamed(value, rename)).collect(),
+        other => other,
+    }
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+fn camel_case(text: &str) -> String {
+    let mut camel = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let within_word = camel.ends_with(|c: char| c.is_ascii_alphanumeric());
+        match characters.peek() {
+            Some(next) if c == '_' && within_word && next.is_ascii_lowercase() => {
+                camel.push(next.to_ascii_uppercase());
+                characters.next();
+            }
+            _ => camel.push(c),
+        }
+    }
+    camel
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(json: &str) -> Error {
+        Config::from_json(json).unwrap_err()
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_what_was_expected() {
+        let error = error(r#"{"provider": "google", "client_id": "c", "scopes": []}"#);
+        assert_eq!(error.code(), Code::InvalidConfig);
+        assert!(error.message().contains("`scopes`") && error.message().contains("`scope`"));
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_by_its_path() {
+        let error =
+            error(r#"{"provider": "google", "client_id": "c", "windows": {"soft": "long"}}"#);
+        assert!(error.message().contains("windows.soft"), "{error}");
+    }
+
+    #[test]
+    fn a_key_of_an_own_provider_table_is_named_by_its_path() {
+        let error = error(r#"{"provider": {"token_endpont": "x"}, "client_id": "c"}"#);
+        assert!(
+            error.message().contains("provider") && error.message().contains("token_endpont"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_secret_in_broken_json_is_not_quoted() {
+        let error = error(r#"{"client_secret": "s3cret"#);
+        assert!(!error.message().contains("s3cret"));
+    }
+
+    #[test]
+    fn keys_in_camel_case_are_the_same_keys() {
+        let text = r#"{"provider": "google", "clientId": "c", "redirectUri": "http://127.0.0.1/"}"#;
+        let config = Config::from_json_camel(text).unwrap();
+        assert_eq!(config.redirect_uri.as_deref(), Some("http://127.0.0.1/"));
+        let text = r#"{"provider": "google", "clientId": "c", "redirectUrl": "x"}"#;
+        let error = Config::from_json_camel(text).unwrap_err();
+        assert!(
+            error.message().contains("`redirectUrl`") && error.message().contains("`redirectUri`")
+        );
+    }
+
+    #[test]
+    fn data_of_the_application_is_not_renamed() {
+        let value = serde_json::json!({"clientId": 1, "json": {"innerKey": 2}});
+        assert_eq!(
+            renamed(value, &snake_case),
+            serde_json::json!({"client_id": 1, "json": {"innerKey": 2}})
+        );
+    }
+
+    #[test]
+    fn client_secret_comes_from_the_environment_or_a_file() {
+        let directory =
+            std::env::temp_dir().join(format!("evergrant-config-{}", std::process::id()));
+        std::fs::write(&directory, " s3cret\n").unwrap();
+        let file = SecretSource::File(directory.clone()).resolve("client_secret").unwrap();
+        std::fs::remove_file(directory).unwrap();
+        assert_eq!(file.expose(), "s3cret");
+        let missing =
+            SecretSource::Env("EVERGRANT_NOT_SET".into()).resolve("client_secret").unwrap_err();
+        assert!(missing.message().contains("EVERGRANT_NOT_SET"));
+    }
+}

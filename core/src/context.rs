@@ -1,0 +1,180 @@
+//! What the upper floors share: the settings of one client, and what it has opened in this process.
+
+use crate::clock::{Clock, UnixMillis};
+use crate::config::{Config, ProviderChoice, Timeouts, WindowOptions};
+use crate::error::{Code, Error, Result};
+use crate::event::{Event, EventSink, Kind};
+use crate::http::HttpClient;
+use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod};
+use crate::provider::{Provider, discovery, lookup};
+use crate::secret::Secret;
+use crate::store::{GrantKey, Record, Store};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// The settings of a client: the same in every process that it is used in.
+pub(crate) struct Settings {
+    pub(crate) provider_name: String,
+    provider: ProviderSource,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Option<Secret>,
+    client_authentication: Option<ClientAuthenticationMethod>,
+    pub(crate) redirect_uri: Option<String>,
+    pub(crate) scope: Vec<String>,
+    pub(crate) offline: bool,
+    pub(crate) windows: WindowOptions,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) max_response_bytes: u64,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) clock: Clock,
+    pub(crate) events: Option<EventSink>,
+}
+
+enum ProviderSource {
+    Known(Arc<Provider>),
+    Issuer(String),
+}
+
+impl Settings {
+    /// Resolves a configuration: secrets are read, a provider by name or table is checked.
+    pub(crate) fn resolve(config: &Config, events: Option<EventSink>) -> Result<Self> {
+        let (provider_name, provider) = match &config.provider {
+            ProviderChoice::Name(name) => known(Provider::from_table(lookup(name)?)?),
+            ProviderChoice::Table(table) => known(Provider::from_table((**table).clone())?),
+            ProviderChoice::Issuer(issuer) => {
+                discovery::check_issuer(issuer)?;
+                (issuer.clone(), ProviderSource::Issuer(issuer.clone()))
+            }
+        };
+        let client_secret = config
+            .client_secret
+            .as_ref()
+            .map(|source| source.resolve("client_secret"))
+            .transpose()?;
+        let settings = Settings {
+            provider_name,
+            provider,
+            client_id: config.client_id.clone(),
+            client_secret,
+            client_authentication: config.client_authentication,
+            redirect_uri: config.redirect_uri.clone(),
+            scope: config.scope.0.clone(),
+            offline: config.offline,
+            windows: config.windows,
+            timeouts: config.timeouts,
+            max_response_bytes: config.max_response_bytes,
+            user_agent: config.user_agent.clone(),
+            clock: Clock::default(),
+            events,
+        };
+        if let ProviderSource::Known(provider) = &settings.provider {
+            settings.client_authentication(provider)?;
+            if settings.offline && provider.offline.is_none() {
+                return Err(no_offline_way(&provider.name));
+            }
+        }
+        Ok(settings)
+    }
+
+    /// The first part of the key of every grant of this client registration.
+    pub(crate) fn client_key(&self) -> String {
+        format!("{}:{}", self.provider_name, self.client_id)
+    }
+
+    pub(crate) fn key(&self, subject: &str, slot: &str) -> GrantKey {
+        GrantKey { client: self.client_key(), subject: subject.to_owned(), slot: slot.to_owned() }
+    }
+
+    /// How this client authenticates at `provider`; a client without a secret is public.
+    pub(crate) fn client_authentication(
+        &self,
+        provider: &Provider,
+    ) -> Result<ClientAuthentication<'_>> {
+        let method = match (self.client_authentication, &self.client_secret) {
+            (Some(method), _) => method,
+            (None, Some(_)) => provider.client_authentication,
+            (None, None) => ClientAuthenticationMethod::None,
+        };
+        let secret = self.client_secret.as_ref().map(Secret::expose);
+        ClientAuthentication::new(method, &self.client_id, secret)
+            .map_err(|error| Error::new(Code::InvalidConfig, format!("client_secret: {error}")))
+    }
+
+    /// Stands for client authentication and token endpoint: a back-off for one does not hold another back.
+    pub(crate) fn fingerprint(&self, provider: &Provider) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!(
+            "{:?}\0{:?}\0{}\0",
+            self.client_authentication, provider.endpoints, self.client_id
+        ));
+        hash.update(self.client_secret.as_ref().map_or("", Secret::expose));
+        URL_SAFE_NO_PAD.encode(&hash.finalize()[..8])
+    }
+
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// Tells the application; `record` where it concerns one.
+    pub(crate) fn tell(&self, kind: Kind, key: &GrantKey, record: Option<&Record>, detail: &str) {
+        let Some(sink) = &self.events else { return };
+        sink(&Event {
+            event: kind,
+            provider: self.provider_name.clone(),
+            subject: key.subject.clone(),
+            slot: key.slot.clone(),
+            grant_id: record.map(|record| record.grant_id.clone()),
+            generation: record.map(|record| record.generation),
+            detail: detail.to_owned(),
+        });
+    }
+}
+
+fn known(provider: Provider) -> (String, ProviderSource) {
+    (provider.name.clone(), ProviderSource::Known(Arc::new(provider)))
+}
+
+pub(crate) fn no_offline_way(provider: &str) -> Error {
+    Error::new(
+        Code::InvalidConfig,
+        format!(
+            "offline: no way to ask {provider:?} for a refresh token is known; expected a provider table \
+                 with `offline`, or offline = false"
+        ),
+    )
+}
+
+/// What a client has opened in this process.
+pub(crate) struct Context {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) http: HttpClient,
+    pub(crate) store: Arc<dyn Store>,
+    discovered: OnceCell<Arc<Provider>>,
+}
+
+impl Context {
+    pub(crate) fn new(settings: Arc<Settings>, store: Arc<dyn Store>) -> Result<Self> {
+        let http = HttpClient::new(&settings.timeouts, settings.user_agent.as_deref())?;
+        Ok(Context { settings, http, store, discovered: OnceCell::new() })
+    }
+
+    /// The provider; its metadata is fetched at first use where it was given by issuer.
+    pub(crate) async fn provider(&self) -> Result<Arc<Provider>> {
+        match &self.settings.provider {
+            ProviderSource::Known(provider) => Ok(Arc::clone(provider)),
+            ProviderSource::Issuer(issuer) => {
+                let fetch = async {
+                    let provider =
+                        discovery::discover(&self.http, issuer, self.settings.timeouts.request)
+                            .await?;
+                    self.settings.client_authentication(&provider)?;
+                    Ok(Arc::new(provider))
+                };
+                self.discovered.get_or_try_init(|| fetch).await.cloned()
+            }
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! A grant: what one subject allowed one client registration, and everything that can be done with it.
+
+use crate::call::{self, ApiRequest, ApiResponse};
+use crate::client::{Client, run};
+use crate::clock::UnixMillis;
+use crate::context::Settings;
+use crate::error::{Code, Error, Result};
+use crate::refresh::{Refresher, Want, revocation};
+use crate::secret::Secret;
+use crate::store::{GrantKey, Record, StoredAccessToken, Tokens};
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+use std::sync::Arc;
+
+/// How long a token may be handed out blindly before it is compared with the store.
+const BLIND: i64 = 30_000;
+
+/// A handle on a grant; making one does no I/O.
+#[derive(Clone)]
+pub struct Grant {
+    client: Client,
+    key: GrantKey,
+}
+
+/// An access token to send.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// The token.
+    pub token: Secret,
+    /// `Bearer`, `OAuth` (OAuth 1.0a), or what the provider said.
+    pub token_type: String,
+    /// Until when it is valid, in Unix milliseconds; `None` where it does not expire or nobody knows.
+    pub expires_at: Option<i64>,
+    /// Until when it may be handed out again without asking, in Unix milliseconds, while the epoch word stands still.
+    pub valid_until: i64,
+}
+
+/// What token a caller wants.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenOptions {
+    /// Seconds for which the token should still be valid, where the provider gives such.
+    pub min_valid: Option<f64>,
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// For which request headers are wanted.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeaderOptions {
+    /// Parameters of a form-encoded body; an OAuth 1.0a signature covers them.
+    #[serde(deserialize_with = "call::pairs")]
+    pub form: Vec<(String, String)>,
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// How to refresh.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RefreshOptions {
+    /// Try even a grant that needs consent or is in back-off.
+    pub force: bool,
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// How to revoke.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RevokeOptions {
+    /// Delete the grant here whatever the provider says.
+    pub force: bool,
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// Tokens that were got elsewhere.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PutTokens {
+    /// The access token; may be missing where there is a refresh token.
+    pub access_token: Option<Secret>,
+    /// OAuth 1.0a: its secret.
+    pub token_secret: Option<Secret>,
+    /// `Bearer` when absent.
+    pub token_type: Option<String>,
+    /// The refresh token.
+    pub refresh_token: Option<Secret>,
+    /// Seconds for which the access token is still valid.
+    pub expires_in: Option<f64>,
+    /// Until when it is valid, in Unix seconds.
+    pub expires_at: Option<f64>,
+    /// What it may be used for.
+    pub scope: Option<crate::config::Scopes>,
+    /// The slot of the grant.
+    pub slot: String,
+}
+
+/// All that is known of a grant but its secrets. Times are Unix milliseconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// Name of the provider.
+    pub provider: String,
+    /// The client identifier.
+    pub client_id: String,
+    /// The application's name for the user.
+    pub subject: String,
+    /// The slot.
+    pub slot: String,
+    /// Random, new with each consent that brings a refresh token.
+    pub grant_id: String,
+    /// + 1 with each committed renewal.
+    pub generation: u64,
+    /// + 1 with each write of the record.
+    pub revision: u64,
+    /// `active`, `needs_consent` or `revoking`.
+    pub status: &'static str,
+    /// Why the user has to consent again.
+    pub reason: Option<&'static str>,
+    /// Since when the status stands.
+    pub status_at: i64,
+    /// What was granted.
+    pub scope: Vec<String>,
+    /// The access token's type.
+    pub token_type: Option<String>,
+    /// When the access token was obtained.
+    pub obtained_at: Option<i64>,
+    /// Until when it is valid.
+    pub expires_at: Option<i64>,
+    /// Whether it can be renewed.
+    pub has_refresh_token: bool,
+    /// Until when the refresh token is valid, where the provider told.
+    pub refresh_expires_at: Option<i64>,
+    /// No renewal is tried before this.
+    pub retry_at: Option<i64>,
+    /// The class of the last failure.
+    pub last_failure: Option<String>,
+    /// Why the stored tokens must not be used.
+    pub hold: Option<String>,
+    /// When disuse would let the refresh token die.
+    pub keepalive_at: Option<i64>,
+    /// When consent was given.
+    pub created_at: i64,
+    /// When the record was last written.
+    pub updated_at: i64,
+    /// The last things that happened: when, which generation, what.
+    pub trail: Vec<TrailLine>,
+}
+
+/// One line of a grant's trail.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrailLine {
+    /// When, in Unix milliseconds.
+    pub at: i64,
+    /// The generation that was spent or committed.
+    pub generation: u64,
+    /// The class of the answer, or what was done.
+    pub what: String,
+}
+
+impl Grant {
+    pub(crate) fn new(client: Client, key: GrantKey) -> Self {
+        Grant { client, key }
+    }
+
+    /// The application's name for the user.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.key.subject
+    }
+
+    /// The slot.
+    #[must_use]
+    pub fn slot(&self) -> &str {
+        &self.key.slot
+    }
+
+    /// The cached access token while it is fresh; never waits for anything.
+    #[must_use]
+    pub fn cached_access_token(&self) -> Option<AccessToken> {
+        let cached = self.client.refresher().ok()?.cached(&self.key)?;
+        let now = self.client.settings().now();
+        AccessToken::of(&cached.record, cached.fresh_until.min(now + BLIND))
+    }
+
+    /// An access token that works; renewed first where it must be.
+    pub async fn access_token(&self, options: TokenOptions) -> Result<AccessToken> {
+        if options.min_valid.is_none()
+            && let Some(token) = self.cached_access_token()
+        {
+            return Ok(token);
+        }
+        let min_valid =
+            crate::refresh::millis(seconds("min_valid", options.min_valid.unwrap_or(0.0))?);
+        let want = Want::Usable { min_valid };
+        let now = self.client.settings().now();
+        let record = self.ensure(want, options.timeout).await?;
+        let fresh_until =
+            self.client.refresher()?.cached(&self.key).map_or(now, |cached| cached.fresh_until);
+        AccessToken::of(&record, fresh_until.min(now + BLIND)).ok_or_else(|| {
+            Error::new(Code::Internal, "a record without access token was called usable")
+        })
+    }
+
+    /// The headers to send with any HTTP client. An OAuth 1.0a signature is good for one request.
+    pub async fn headers(
+        &self,
+        method: &str,
+        url: &str,
+        options: HeaderOptions,
+    ) -> Result<Vec<(String, String)>> {
+        let refresher = self.client.refresher()?;
+        let (key, method, url) = (self.key.clone(), method.to_owned(), url.to_owned());
+        let deadline = self.client.deadline(options.timeout)?;
+        let work = async move {
+            call::headers(&refresher, &key, &method, &url, &options.form, deadline).await
+        };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    /// Calls an API; on a 401 the token is renewed once and the request sent once more.
+    pub async fn request(&self, request: ApiRequest) -> Result<ApiResponse> {
+        let refresher = self.client.refresher()?;
+        let key = self.key.clone();
+        let deadline = self.client.deadline(request.timeout)?;
+        let work = async move { call::call(&refresher, &key, request, deadline).await };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    /// Renews now, whatever the token's age. Processes that ask at once share one renewal.
+    pub async fn refresh(&self, options: RefreshOptions) -> Result<Inspection> {
+        let refresher = self.client.refresher()?;
+        let key = self.key.clone();
+        let deadline = self.client.deadline(options.timeout)?;
+        let work = async move {
+            let stands = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+            let want = Want::Newer {
+                grant_id: stands.grant_id.clone(),
+                generation: stands.generation,
+                despite: options.force,
+            };
+            let record = refresher.ensure(&key, &want, deadline).await?;
+            Ok(Inspection::of(&refresher.context.settings, &record))
+        };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    /// Revokes the grant at the provider (RFC 7009) and deletes it.
+    pub async fn revoke(&self, options: RevokeOptions) -> Result<()> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(options.timeout)?;
+        let work =
+            async move { revocation::revoke(&refresher, &key, options.force, deadline).await };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    /// Deletes the grant here; the provider is not told.
+    pub async fn forget(&self) -> Result<()> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(None)?;
+        let work = async move { revocation::forget(&refresher, &key, deadline).await };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    /// All that is known of the grant but its secrets, from the store.
+    pub async fn inspect(&self) -> Result<Inspection> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(None)?;
+        let work = async move {
+            let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+            Ok(Inspection::of(&refresher.context.settings, &record))
+        };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    async fn ensure(&self, want: Want, timeout: Option<f64>) -> Result<Arc<Record>> {
+        let refresher: Arc<Refresher> = self.client.refresher()?;
+        let key = self.key.clone();
+        let deadline = self.client.deadline(timeout)?;
+        let work = async move { refresher.ensure(&key, &want, deadline).await };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    fn named(&self, error: Error) -> Error {
+        error.with_grant(&self.client.settings().provider_name, &self.key.subject)
+    }
+}
+
+impl std::fmt::Debug for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grant")
+            .field("subject", &self.key.subject)
+            .field("slot", &self.key.slot)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AccessToken {
+    fn of(record: &Record, valid_until: UnixMillis) -> Option<Self> {
+        let access = record.access()?;
+        Some(AccessToken {
+            token: access.token.clone(),
+            token_type: access.token_type.clone(),
+            expires_at: access.expires_at,
+            valid_until,
+        })
+    }
+}
+
+impl PutTokens {
+    pub(crate) fn into_tokens(self, now: UnixMillis) -> Result<Tokens> {
+        let has_access = self.access_token.as_ref().is_some_and(|token| !token.is_empty());
+        let refresh = self.refresh_token.filter(|token| !token.is_empty());
+        if !has_access && refresh.is_none() {
+            return Err(Error::new(
+                Code::InvalidArgument,
+                "tokens: neither access_token nor refresh_token; expected at least one",
+            ));
+        }
+        let expires_at = match (self.expires_at, self.expires_in) {
+            (Some(_), Some(_)) => {
+                return Err(Error::new(
+                    Code::InvalidArgument,
+                    "tokens: expected expires_at or expires_in, not both",
+                ));
+            }
+            (Some(at), None) => Some(crate::refresh::millis(seconds("expires_at", at)?)),
+            (None, Some(left)) => Some(now + crate::refresh::millis(seconds("expires_in", left)?)),
+            // A refresh token alone: there is no access token yet.
+            (None, None) => (!has_access).then_some(now),
+        };
+        let token_type = if self.token_secret.is_some() { "OAuth" } else { "Bearer" };
+        Ok(Tokens {
+            access: vec![StoredAccessToken {
+                token: self.access_token.unwrap_or_default(),
+                secret: self.token_secret,
+                token_type: self.token_type.unwrap_or_else(|| token_type.to_owned()),
+                obtained_at: now,
+                expires_at,
+                scope: self.scope.unwrap_or_default().0,
+                resource: String::new(),
+                unknown: Map::new(),
+            }],
+            refresh,
+            refresh_expires_at: None,
+            response: Map::new(),
+        })
+    }
+}
+
+fn seconds(key: &str, value: f64) -> Result<f64> {
+    if (0.0..1e11).contains(&value) {
+        return Ok(value);
+    }
+    Err(Error::new(
+        Code::InvalidArgument,
+        format!("{key}: {value} is out of range; expected seconds, 0 or more"),
+    ))
+}
+
+impl Inspection {
+    pub(crate) fn of(settings: &Settings, record: &Record) -> Self {
+        let access = record.access();
+        Inspection {
+            provider: settings.provider_name.clone(),
+            client_id: settings.client_id.clone(),
+            subject: record.subject.clone(),
+            slot: record.slot.clone(),
+            grant_id: record.grant_id.clone(),
+            generation: record.generation,
+            revision: record.revision,
+            status: record.status.as_str(),
+            reason: record.reason.map(crate::store::ConsentReason::as_str),
+            status_at: record.status_at,
+            scope: access.map(|access| access.scope.clone()).unwrap_or_default(),
+            token_type: access.map(|access| access.token_type.clone()),
+            obtained_at: access.map(|access| access.obtained_at),
+            expires_at: access.and_then(|access| access.expires_at),
+            has_refresh_token: record.refresh_token().is_some(),
+            refresh_expires_at: record.tokens.as_ref().and_then(|tokens| tokens.refresh_expires_at),
+            retry_at: record.retry.as_ref().map(|retry| retry.not_before),
+            last_failure: record.retry.as_ref().map(|retry| retry.class.clone()),
+            hold: record.hold.as_ref().map(|hold| hold.reason.clone()),
+            keepalive_at: record.keepalive_at,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+            trail: record
+                .trail
+                .iter()
+                .map(|entry| TrailLine {
+                    at: entry.at,
+                    generation: entry.generation,
+                    what: entry.what.clone(),
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Sending requests: no redirects followed, no retries, a limit on every body, and of each failure whether the request
+//! may have reached the server.
+
+use super::policy::is_loopback;
+use crate::config::Timeouts;
+use crate::error::{Code, Error, Result};
+use futures_util::StreamExt;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::time::Duration;
+use url::Url;
+
+/// The two connection pools of a client.
+pub(crate) struct HttpClient {
+    /// For API calls: connections are kept and used again.
+    api: reqwest::Client,
+    /// For the provider: each request has a connection of its own, so that one that went stale never makes an answer
+    /// ambiguous.
+    provider: reqwest::Client,
+}
+
+/// One request.
+pub(crate) struct HttpRequest {
+    pub(crate) method: String,
+    pub(crate) url: Url,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Body,
+    pub(crate) timeout: Duration,
+    pub(crate) max_response_bytes: u64,
+}
+
+/// A request body.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    None,
+    Bytes(Vec<u8>),
+}
+
+/// An answer, whatever its status.
+pub(crate) struct HttpResponse {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl HttpResponse {
+    /// The first header of this name (lower case).
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// How a request went.
+pub(crate) enum Sent {
+    /// There is an answer, whole.
+    Answered(HttpResponse),
+    /// The server has certainly not seen it.
+    Unsent(Error),
+    /// The server may have seen and processed it.
+    Ambiguous(Error),
+}
+
+impl HttpClient {
+    pub(crate) fn new(timeouts: &Timeouts, user_agent: Option<&str>) -> Result<Self> {
+        let own = concat!("evergrant/", env!("CARGO_PKG_VERSION"));
+        let user_agent =
+            user_agent.map_or_else(|| own.to_owned(), |agent| format!("{agent} {own}"));
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(&user_agent)
+                .connect_timeout(Duration::from_secs_f64(timeouts.connect))
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+        };
+        let build = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| {
+                let text = error.without_url().to_string();
+                Error::new(Code::Transport, format!("cannot set up HTTP and TLS: {text}"))
+            })
+        };
+        Ok(HttpClient {
+            api: build(builder())?,
+            provider: build(builder().pool_max_idle_per_host(0))?,
+        })
+    }
+
+    /// Sends a request to the provider.
+    pub(crate) async fn send_to_provider(&self, request: HttpRequest) -> Sent {
+        send(&self.provider, request).await
+    }
+
+    /// Sends a request to an API.
+    pub(crate) async fn send_to_api(&self, request: HttpRequest) -> Sent {
+        send(&self.api, request).await
+    }
+}
+
+async fn send(client: &reqwest::Client, request: HttpRequest) -> Sent {
+    let place = place(&request.url);
+    let limit = request.max_response_bytes;
+    let timeout = request.timeout;
+    let built = match build(client, request) {
+        Ok(built) => built,
+        Err(error) => return Sent::Unsent(error),
+    };
+    let answer = async {
+        let response = match client.execute(built).await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() || error.is_builder() => {
+                return Sent::Unsent(transport(&place, "cannot be reached", error));
+            }
+            Err(error) => return Sent::Ambiguous(transport(&place, "did not answer", error)),
+        };
+        match read(response, limit, &place).await {
+            Ok(response) => Sent::Answered(response),
+            Err(error) => Sent::Ambiguous(error),
+        }
+    };
+    tokio::time::timeout(timeout, answer).await.unwrap_or_else(|_| {
+        let seconds = timeout.as_secs_f64();
+        Sent::Ambiguous(Error::new(
+            Code::Timeout,
+            format!("{place} did not answer within {seconds:.1} s"),
+        ))
+    })
+}
+
+fn build(client: &reqwest::Client, request: HttpRequest) -> Result<reqwest::Request> {
+    let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| {
+        Error::new(
+            Code::InvalidArgument,
+            format!("method {:?} is not an HTTP method", request.method),
+        )
+    })?;
+    let mut headers = HeaderMap::with_capacity(request.headers.len());
+    for (name, value) in &request.headers {
+        let invalid = |what: &str| {
+            Error::new(
+                Code::InvalidArgument,
+                format!("header {name:?}: {what} is not allowed in HTTP"),
+            )
+        };
+        let value =
+            HeaderValue::from_str(value).map_err(|_| invalid("a character of its value"))?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("its name"))?;
+        headers.append(name, value);
+    }
+    let mut builder = client.request(method, request.url).headers(headers);
+    if let Body::Bytes(bytes) = request.body {
+        builder = builder.body(bytes);
+    }
+    builder.build().map_err(|error| {
+        Error::new(Code::InvalidArgument, format!("not a request: {}", error.without_url()))
+    })
+}
+
+async fn read(response: reqwest::Response, limit: u64, place: &str) -> Result<HttpResponse> {
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    let mut body = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| transport(place, "broke off its answer", error))?;
+        if body.len() as u64 + chunk.len() as u64 > limit {
+            return Err(Error::new(
+                Code::InvalidResponse,
+                format!(
+                    "{place} sent more than the {limit} bytes that are taken (max_response_bytes)"
+                ),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(HttpResponse { status, headers, body })
+}
+
+fn transport(place: &str, what: &str, error: reqwest::Error) -> Error {
+    let code = if error.is_timeout() { Code::Timeout } else { Code::Transport };
+    let mut text = format!("{place} {what}");
+    // reqwest says the cause only in its chain of sources.
+    let error = error.without_url();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    Error::new(code, text)
+}
+
+/// Scheme, host and port: paths and queries may hold secrets.
+fn place(url: &Url) -> String {
+    let origin = url.origin().ascii_serialization();
+    if is_loopback(url) { format!("{origin} (this machine)") } else { origin }
+}

@@ -1,0 +1,298 @@
+//! What belongs to one process: the runtime, and per client its HTTP pools, store connections and flights.
+//!
+//! After `fork()` a child has the parent's memory and none of its threads: whatever the parent built may be locked for
+//! ever. So everything here is kept with the number of forks it was built at; a child builds its own at first use and
+//! leaks, never drops, what it inherited. Nothing is built before first use. What even a leaked copy would spoil (a SQLite
+//! connection: its locks do not pass to the child, its bookkeeping does) is closed before the fork.
+
+// The one place with unsafe code: registering the fork handler, and cells that must be readable without a lock that
+// a vanished thread may hold.
+#![allow(unsafe_code)]
+
+use crate::error::{Code, Error, Result};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::ptr;
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Once, Weak};
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// How many forks lie between the first process that used this library and this one.
+fn forks() -> u64 {
+    static REGISTER: Once = Once::new();
+    REGISTER.call_once(|| {
+        // SAFETY: the handlers touch atomics, and locks that are free while the gate is closed.
+        let refused =
+            unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
+        assert_eq!(refused, 0, "there is memory for three fork handlers");
+    });
+    FORKS.load(Ordering::Relaxed)
+}
+
+extern "C" fn before_fork() {
+    GATE.close();
+    for resource in RESOURCES.lock().expect("no holder panics").iter().filter_map(Weak::upgrade) {
+        resource.close_for_fork();
+    }
+}
+
+extern "C" fn after_fork() {
+    GATE.open();
+}
+
+extern "C" fn in_child() {
+    FORKS.fetch_add(1, Ordering::SeqCst);
+    GATE.open();
+}
+
+/// Something that must not be open while the process forks, and opens again by itself at its next use.
+pub(crate) trait ForkSensitive: Send + Sync {
+    /// Closes it. Nobody uses it meanwhile: uses stand inside a [`Passage`].
+    fn close_for_fork(&self);
+}
+
+static RESOURCES: Mutex<Vec<Weak<dyn ForkSensitive>>> = Mutex::new(Vec::new());
+
+/// Has `resource` closed before every fork, as long as it lives.
+pub(crate) fn register_fork_sensitive(resource: Weak<dyn ForkSensitive>) {
+    forks();
+    let _passage = Passage::enter();
+    let mut resources = RESOURCES.lock().expect("no holder panics");
+    resources.retain(|known| known.strong_count() > 0);
+    resources.push(resource);
+}
+
+/// Closed while the process forks. It waits by yielding: a lock with sleepers cannot be carried across a fork.
+struct Gate(AtomicI64);
+
+static GATE: Gate = Gate(AtomicI64::new(0));
+
+impl Gate {
+    const CLOSED: i64 = -1;
+
+    fn close(&self) {
+        while self.0.compare_exchange(0, Self::CLOSED, Ordering::SeqCst, Ordering::Relaxed).is_err()
+        {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
+    fn open(&self) {
+        self.0.store(0, Ordering::SeqCst);
+    }
+}
+
+/// The right to use something fork-sensitive: as long as it is held, a fork waits.
+pub(crate) struct Passage(());
+
+impl Passage {
+    pub(crate) fn enter() -> Self {
+        loop {
+            let inside = GATE.0.load(Ordering::SeqCst);
+            if inside != Gate::CLOSED
+                && GATE
+                    .0
+                    .compare_exchange(inside, inside + 1, Ordering::SeqCst, Ordering::Relaxed)
+                    .is_ok()
+            {
+                return Passage(());
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        GATE.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct Slot<T> {
+    forks: u64,
+    value: Arc<T>,
+}
+
+/// A value of one process: built at first use, and again in each forked child.
+pub(crate) struct ProcessCell<T> {
+    slot: AtomicPtr<Slot<T>>,
+}
+
+// SAFETY: the cell hands out clones of an `Arc<T>` and owns its slot; that is what `Arc` itself allows.
+unsafe impl<T: Send + Sync> Send for ProcessCell<T> {}
+// SAFETY: as above; the slot is replaced only by compare-and-exchange.
+unsafe impl<T: Send + Sync> Sync for ProcessCell<T> {}
+
+impl<T> ProcessCell<T> {
+    pub(crate) const fn new() -> Self {
+        ProcessCell { slot: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// This process's value, if it was built.
+    pub(crate) fn get(&self) -> Option<Arc<T>> {
+        Self::here(self.slot.load(Ordering::Acquire)).map(|slot| Arc::clone(&slot.value))
+    }
+
+    /// This process's value; built by `build` where there is none. Of two threads that build at once one wins.
+    pub(crate) fn get_or_try(&self, build: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+        let stale = self.slot.load(Ordering::Acquire);
+        if let Some(slot) = Self::here(stale) {
+            return Ok(Arc::clone(&slot.value));
+        }
+        let value = Arc::new(build()?);
+        let slot = Box::into_raw(Box::new(Slot { forks: forks(), value: Arc::clone(&value) }));
+        match self.slot.compare_exchange(stale, slot, Ordering::AcqRel, Ordering::Acquire) {
+            // What was there is null or of another process: leaked on purpose.
+            Ok(_) => Ok(value),
+            Err(winner) => {
+                // SAFETY: `slot` was made above and never published.
+                drop(unsafe { Box::from_raw(slot) });
+                Ok(Arc::clone(
+                    &Self::here(winner).expect("the winner built it in this process").value,
+                ))
+            }
+        }
+    }
+
+    fn here<'a>(slot: *mut Slot<T>) -> Option<&'a Slot<T>> {
+        // SAFETY: a published slot is freed only by `drop`, which has the cell to itself.
+        unsafe { slot.as_ref() }.filter(|slot| slot.forks == forks())
+    }
+}
+
+impl<T> Drop for ProcessCell<T> {
+    fn drop(&mut self) {
+        let slot = *self.slot.get_mut();
+        if Self::here(slot).is_some() {
+            // SAFETY: the slot is of this process, and nobody else has the cell any more.
+            drop(unsafe { Box::from_raw(slot) });
+        }
+    }
+}
+
+/// The library's own runtime in this process.
+///
+/// # Panics
+/// When the system has no threads left for it.
+pub fn runtime() -> Handle {
+    static RUNTIME: ProcessCell<tokio::runtime::Runtime> = ProcessCell::new();
+    RUNTIME
+        .get_or_try(|| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .thread_name("evergrant")
+                .enable_all()
+                .build()
+                .map_err(|error| {
+                    Error::new(Code::Internal, format!("cannot start threads: {error}"))
+                })
+        })
+        .map(|runtime| runtime.handle().clone())
+        .expect("the system has threads for the runtime")
+}
+
+/// Runs `future` on the library's runtime and gives its result on any executor. Dropping what this returns stops it.
+pub(crate) fn on_runtime<T: Send + 'static, F: Future<Output = Result<T>> + Send + 'static>(
+    future: F,
+) -> impl Future<Output = Result<T>> + Send + use<T, F> {
+    let mut task = Leaving(runtime().spawn(future));
+    async move {
+        match (&mut task.0).await {
+            Ok(result) => result,
+            Err(error) => Err(task_error(error)),
+        }
+    }
+}
+
+struct Leaving<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for Leaving<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a task that did not end with a result means to whoever waited for it.
+pub(crate) fn task_error(error: tokio::task::JoinError) -> Error {
+    match error.try_into_panic() {
+        Ok(panic) => panic_error(&*panic),
+        Err(_) => Error::new(Code::Cancelled, "the operation was stopped before it ended"),
+    }
+}
+
+fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
+    // A panic's own words may quote data, so only texts fixed at compile time are passed on.
+    let text = panic.downcast_ref::<&'static str>().copied().unwrap_or("no details");
+    Error::new(Code::Internal, format!("a fault of this library (panic): {text}"))
+}
+
+/// Runs `f`; a panic inside becomes the error `internal`. Every border calls through this.
+pub fn guard<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|panic| Err(panic_error(&*panic)))
+}
+
+/// Waits for `future` on this thread.
+///
+/// # Panics
+/// On a thread of a tokio runtime: await there instead.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    runtime().block_on(future)
+}
+
+/// Waits for `future` on this thread and calls `tick` in between, at least once per `every`; an error of `tick` ends the
+/// waiting and is returned.
+pub fn wait_ticking<T, E>(
+    future: impl Future<Output = T>,
+    every: Duration,
+    mut tick: impl FnMut() -> std::result::Result<(), E>,
+) -> std::result::Result<T, E> {
+    runtime().block_on(async move {
+        let mut future = std::pin::pin!(future);
+        loop {
+            if let Ok(result) = tokio::time::timeout(every, &mut future).await {
+                return Ok(result);
+            }
+            tick()?;
+        }
+    })
+}
+
+/// `len` bytes from the operating system: the only source of randomness here, since generators in memory give parent and
+/// child the same values after `fork()`.
+pub(crate) fn random_bytes<const LEN: usize>() -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// 128 random bits as text: identifiers, nonces, states.
+pub(crate) fn random_id() -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random_bytes::<16>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_the_error_internal_without_quoting_data() {
+        let error = guard::<()>(|| panic!("token {}", "s3cret")).unwrap_err();
+        assert_eq!(error.code(), Code::Internal);
+        assert!(!error.message().contains("s3cret"));
+    }
+
+    #[test]
+    fn of_two_builders_of_a_cell_both_get_the_same_value() {
+        let cell = ProcessCell::<u32>::new();
+        let values: Vec<Arc<u32>> = std::thread::scope(|scope| {
+            let build = || cell.get_or_try(|| Ok(7)).unwrap();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(build)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(values.iter().all(|value| Arc::ptr_eq(value, &values[0])));
+    }
+}

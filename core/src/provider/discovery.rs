@@ -1,0 +1,99 @@
+//! A provider by its issuer: its metadata is fetched and must name that very issuer (RFC 8414, OpenID Connect Discovery).
+
+use super::{Endpoints, Offline, Pkce, Provider, Rotation};
+use crate::error::{Code, Error, Result};
+use crate::http::{Body, HttpClient, HttpRequest, Sent, check_url};
+use crate::oauth2::metadata::well_known_urls;
+use crate::oauth2::{ClientAuthenticationMethod, Metadata};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use url::Url;
+
+const MAX_METADATA_BYTES: u64 = 1 << 20;
+
+/// Refuses an issuer whose metadata must not be fetched.
+pub(crate) fn check_issuer(issuer: &str) -> Result<()> {
+    let invalid = |error: &dyn std::fmt::Display| {
+        Error::new(Code::InvalidConfig, format!("provider: {error}"))
+    };
+    let urls = well_known_urls(issuer).map_err(|error| invalid(&error))?;
+    urls.iter().try_for_each(|url| check_url(url, "provider"))
+}
+
+/// Asks the well-known places in turn.
+pub(crate) async fn discover(http: &HttpClient, issuer: &str, timeout: f64) -> Result<Provider> {
+    let invalid = |text: String| Error::new(Code::InvalidResponse, text).with_provider(issuer);
+    let mut last = None;
+    for url in well_known_urls(issuer).map_err(|error| invalid(error.to_string()))? {
+        let request = HttpRequest {
+            method: "GET".to_owned(),
+            url: url.clone(),
+            headers: vec![("accept".to_owned(), "application/json".to_owned())],
+            body: Body::None,
+            timeout: Duration::from_secs_f64(timeout),
+            max_response_bytes: MAX_METADATA_BYTES,
+        };
+        let response = match http.send_to_provider(request).await {
+            Sent::Answered(response) => response,
+            Sent::Unsent(error) | Sent::Ambiguous(error) => {
+                return Err(error.with_provider(issuer));
+            }
+        };
+        if response.status == 200 {
+            let metadata = Metadata::parse(issuer, response.header("content-type"), &response.body)
+                .map_err(|error| invalid(error.to_string()))?;
+            return provider(issuer, metadata);
+        }
+        last = Some((url, response.status));
+    }
+    let (url, status) = last.expect("there is at least one well-known place");
+    Err(invalid(format!(
+        "no metadata for the issuer {issuer:?}: {} answered {status}; expected 200 with a JSON document",
+        url.path()
+    ))
+    .with_status(status))
+}
+
+fn provider(issuer: &str, metadata: Metadata) -> Result<Provider> {
+    let endpoint = |name: &str, url: Option<Url>| {
+        let url = url.ok_or_else(|| {
+            let text = format!(
+                "the metadata of {issuer:?} has no {name}; expected the URL of an endpoint"
+            );
+            Error::new(Code::InvalidResponse, text).with_provider(issuer)
+        })?;
+        check_url(&url, &format!("metadata of {issuer:?}: {name}"))?;
+        Ok::<_, Error>(url)
+    };
+    let endpoints = Endpoints::OAuth2 {
+        authorization: endpoint("authorization_endpoint", metadata.authorization_endpoint)?,
+        token: endpoint("token_endpoint", metadata.token_endpoint)?,
+        revocation: metadata
+            .revocation_endpoint
+            .map(|url| endpoint("revocation_endpoint", Some(url)))
+            .transpose()?,
+    };
+    let known = metadata.token_endpoint_auth_methods_supported.iter();
+    let mut methods = known.filter_map(|name| ClientAuthenticationMethod::from_name(name));
+    let supports_offline_access =
+        metadata.scopes_supported.iter().any(|scope| scope == "offline_access");
+    Ok(Provider {
+        name: issuer.to_owned(),
+        issuer: Some(issuer.to_owned()),
+        endpoints,
+        client_authentication: methods
+            .find(|method| *method != ClientAuthenticationMethod::None)
+            .unwrap_or_default(),
+        scope_separator: " ".to_owned(),
+        pkce: Pkce::S256,
+        authorization_parameters: BTreeMap::new(),
+        offline: supports_offline_access.then(|| Offline {
+            // OpenID Connect Core section 11 lets a server ignore the scope without prompt=consent.
+            parameters: [("prompt".to_owned(), "consent".to_owned())].into(),
+            scope: vec!["offline_access".to_owned()],
+        }),
+        rotation: Rotation::default(),
+        invalid_grant_errors: Vec::new(),
+        iss_in_callback: metadata.authorization_response_iss_parameter_supported,
+    })
+}

@@ -1,0 +1,84 @@
+//! What this process last saw of each grant. A fresh token is given out from here without touching the store.
+
+use super::policy::Policy;
+use crate::clock::UnixMillis;
+use crate::store::{GrantKey, Record};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+/// Age from which an entry is compared with the store behind the scenes.
+pub(crate) const COMPARED_AFTER: Duration = Duration::from_secs(30);
+
+/// A record as this process last saw it.
+#[derive(Clone)]
+pub(crate) struct Cached {
+    pub(crate) record: Arc<Record>,
+    /// When the access token leaves the fresh state; `i64::MAX` where it does not expire, 0 where it must not be given out
+    /// without a decision.
+    pub(crate) fresh_until: UnixMillis,
+    pub(crate) seen_at: Instant,
+}
+
+pub(crate) struct Cache {
+    entries: RwLock<HashMap<GrantKey, Cached>>,
+    /// Moves whenever a token that was handed out may no longer be used blindly.
+    epoch: Arc<AtomicU32>,
+}
+
+impl Cache {
+    pub(crate) fn new(epoch: Arc<AtomicU32>) -> Self {
+        Cache { entries: RwLock::default(), epoch }
+    }
+
+    pub(crate) fn get(&self, key: &GrantKey) -> Option<Cached> {
+        self.entries.read().expect("no holder panics").get(key).cloned()
+    }
+
+    /// Keeps a record, unless a newer one is there; gives the one that is kept.
+    pub(crate) fn put(&self, record: Record, policy: &Policy) -> Arc<Record> {
+        let key = record.key();
+        let mut entries = self.entries.write().expect("no holder panics");
+        if let Some(known) = entries.get_mut(&key) {
+            let same_grant = known.record.grant_id == record.grant_id;
+            if same_grant && known.record.revision >= record.revision {
+                known.seen_at = Instant::now();
+                return Arc::clone(&known.record);
+            }
+            self.move_epoch();
+        }
+        let record = Arc::new(record);
+        let entry = Cached {
+            fresh_until: fresh_until(&key, &record, policy),
+            record: Arc::clone(&record),
+            seen_at: Instant::now(),
+        };
+        entries.insert(key, entry);
+        record
+    }
+
+    /// Notes that an entry is being compared with the store, so that this is not begun twice.
+    pub(crate) fn compared(&self, key: &GrantKey) {
+        if let Some(entry) = self.entries.write().expect("no holder panics").get_mut(key) {
+            entry.seen_at = Instant::now();
+        }
+    }
+
+    pub(crate) fn forget(&self, key: &GrantKey) {
+        if self.entries.write().expect("no holder panics").remove(key).is_some() {
+            self.move_epoch();
+        }
+    }
+
+    fn move_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::Release);
+    }
+}
+
+fn fresh_until(key: &GrantKey, record: &Record, policy: &Policy) -> UnixMillis {
+    if record.hold.is_some() || record.status == crate::store::Status::Revoking {
+        return 0;
+    }
+    record.access().map_or(0, |token| policy.soft_at(key, token).unwrap_or(UnixMillis::MAX))
+}

@@ -1,0 +1,604 @@
+//! One refresh (`refresh.md`, One refresh): shared in the process, under the lease, spent, committed first, replayed by losers.
+//!
+//! A flight is a task of its own on the library's runtime. Callers wait for it and may leave; it goes on. The helper process
+//! will take the place of that task; nothing else here changes for it.
+
+use super::outcome::Outcome;
+use super::policy::Want;
+use super::renewal::{self, Answer};
+use super::{Refresher, policy_of};
+use crate::clock::UnixMillis;
+use crate::error::{Code, Error, Result};
+use crate::event::Kind;
+use crate::owner::OwnerId;
+use crate::process::{random_bytes, runtime};
+use crate::provider::{Provider, Rotation};
+use crate::store::{
+    Acquired, Commit, Committed, ConsentReason, GrantKey, Held, Intent, LeaseId, Mark, Record,
+    Retry, Status,
+};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// Longest time for which a lease is taken at once.
+const LEASE: Duration = Duration::from_secs(30);
+const SHORTEST_LEASE: Duration = Duration::from_secs(5);
+/// Longest time for which an answer is waited for.
+const SEND_DEADLINE: Duration = Duration::from_secs(10);
+/// How often a request that the provider has certainly not seen is sent again.
+const RESENDS: u32 = 2;
+/// How often a request whose answer nobody saw is repeated in one flight.
+const REPEATS: u32 = 2;
+/// Pause before a repeat at a provider that kills the grant on reuse, so that a first answer has time to arrive.
+const STRICT_PAUSE: Duration = Duration::from_secs(2);
+/// Waiting for another process: the first and the longest pause between looks at the record.
+const FIRST_LOOK: Duration = Duration::from_millis(25);
+const LAST_LOOK: Duration = Duration::from_millis(250);
+/// Pause between attempts to commit an answer that is kept in memory.
+const COMMIT_AGAIN: Duration = Duration::from_millis(500);
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+const HOUR: Duration = Duration::from_secs(3600);
+
+type Ended = Option<Result<Arc<Record>>>;
+
+/// A flight that callers wait for.
+#[derive(Clone)]
+pub(crate) struct Flight(watch::Receiver<Ended>);
+
+impl Flight {
+    /// The renewed record, or why there is none; `timeout` when the deadline comes first, and the flight goes on.
+    pub(crate) async fn outcome(mut self, deadline: Instant) -> Result<Arc<Record>> {
+        match timeout_at(deadline, self.0.wait_for(Option::is_some)).await {
+            Ok(Ok(ended)) => ended.clone().expect("waited for it"),
+            Ok(Err(_)) => Err(Error::new(
+                Code::Internal,
+                "a fault of this library: a refresh ended without result",
+            )),
+            Err(_) => Err(Error::new(
+                Code::Timeout,
+                "the refresh did not end before the caller's deadline; it goes on",
+            )),
+        }
+    }
+}
+
+/// The flights of this process, one at most for a grant.
+#[derive(Default)]
+pub(crate) struct Flights(Mutex<HashMap<GrantKey, Flight>>);
+
+impl Flights {
+    pub(crate) fn join_or_start(
+        &self,
+        refresher: &Arc<Refresher>,
+        key: &GrantKey,
+        seen: Option<&Record>,
+        want: &Want,
+    ) -> Flight {
+        let mut flights = self.0.lock().expect("no holder panics");
+        if let Some(flight) = flights.get(key) {
+            return flight.clone();
+        }
+        let (send, receive) = watch::channel(None);
+        let flight = Flight(receive);
+        flights.insert(key.clone(), flight.clone());
+        let pilot = Pilot {
+            refresher: Arc::clone(refresher),
+            key: key.clone(),
+            seen: seen.map(|record| (record.grant_id.clone(), record.generation)),
+            despite: matches!(want, Want::Newer { despite: true, .. }),
+        };
+        runtime().spawn(async move {
+            let _landed =
+                Landed { refresher: Arc::clone(&pilot.refresher), key: pilot.key.clone() };
+            let ended = pilot.fly().await;
+            let _ = send.send(Some(ended));
+        });
+        flight
+    }
+
+    pub(crate) fn all(&self) -> Vec<Flight> {
+        self.0.lock().expect("no holder panics").values().cloned().collect()
+    }
+}
+
+/// Takes a flight off the list when it ends, by a panic too.
+struct Landed {
+    refresher: Arc<Refresher>,
+    key: GrantKey,
+}
+
+impl Drop for Landed {
+    fn drop(&mut self) {
+        self.refresher.flights.0.lock().expect("no holder panics").remove(&self.key);
+    }
+}
+
+/// What a flight knows.
+struct Pilot {
+    refresher: Arc<Refresher>,
+    key: GrantKey,
+    /// The consent and generation on which it was decided to refresh.
+    seen: Option<(String, u64)>,
+    /// Whether a refusal or back-off is overridden.
+    despite: bool,
+}
+
+/// How the time of one flight follows from the provider's grace window.
+struct Timing {
+    lease: Duration,
+    send: Duration,
+}
+
+impl Timing {
+    fn of(rotation: &Rotation, request_timeout: f64) -> Self {
+        let longest = SEND_DEADLINE.min(Duration::from_secs_f64(request_timeout));
+        match rotation.grace.filter(|grace| *grace > 0.0).map(Duration::from_secs_f64) {
+            Some(grace) => Timing {
+                lease: (grace / 2).clamp(SHORTEST_LEASE, LEASE),
+                send: longest.min((grace / 3).max(SECOND)),
+            },
+            None => Timing { lease: LEASE, send: longest },
+        }
+    }
+}
+
+/// What a send left to do.
+enum Next {
+    Ended(Result<Arc<Record>>),
+    /// The other answer to the same renewal is to be tried.
+    Again,
+}
+
+impl Pilot {
+    async fn fly(&self) -> Result<Arc<Record>> {
+        if let Some(record) = self.offer_uncommitted().await? {
+            return Ok(record);
+        }
+        let provider = self.refresher.context.provider().await?;
+        let timing =
+            Timing::of(&provider.rotation, self.refresher.context.settings.timeouts.request);
+        loop {
+            let (lease, held) = match self.take_lease(&timing).await? {
+                Lease::Held(lease, held) => (lease, held),
+                Lease::Replayed(record) => return Ok(record),
+            };
+            if held.taken_over {
+                self.tell(
+                    Kind::TakenOver,
+                    Some(&held.record),
+                    "the lease of a sender that is gone",
+                );
+            }
+            let flown = self.fly_with_lease(&provider, &timing, &lease, *held).await?;
+            match flown {
+                Next::Ended(result) => return result,
+                Next::Again => {}
+            }
+        }
+    }
+
+    /// Step 2, and step 7 while somebody else holds the lease.
+    async fn take_lease(&self, timing: &Timing) -> Result<Lease> {
+        let store = &self.refresher.context.store;
+        let owner = OwnerId::of_this_process();
+        let before = store.load(&self.key).await?.map(|record| record.revision);
+        loop {
+            match store.acquire(&self.key, &owner, timing.lease, self.now()).await? {
+                Acquired::Held(held) => {
+                    let lease = LeaseId { owner, fencing: held.fencing };
+                    return Ok(Lease::Held(lease, held));
+                }
+                Acquired::Absent => {
+                    self.refresher.forget(&self.key);
+                    return Err(self.refresher.no_grant(&self.key));
+                }
+                Acquired::Busy(left) => {
+                    if let Some(record) = self.watch(before, left).await? {
+                        self.tell(Kind::Waited, Some(&record), "");
+                        return Ok(Lease::Replayed(self.refresher.remember(record).await?));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at the record until somebody has written it, or it is time to ask for the lease again.
+    async fn watch(&self, before: Option<u64>, left: Duration) -> Result<Option<Record>> {
+        let give_up = Instant::now() + left;
+        let mut pause = FIRST_LOOK;
+        loop {
+            sleep(pause.min(left)).await;
+            let record = self.refresher.context.store.load(&self.key).await?;
+            match record {
+                Some(record) if Some(record.revision) != before => return Ok(Some(record)),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+            // By asking again a holder that died is noticed before its lease is over.
+            if pause >= LAST_LOOK || Instant::now() >= give_up {
+                return Ok(None);
+            }
+            pause = (pause * 2).min(LAST_LOOK);
+        }
+    }
+
+    /// Steps 3 to 5 under the lease.
+    async fn fly_with_lease(
+        &self,
+        provider: &Arc<Provider>,
+        timing: &Timing,
+        lease: &LeaseId,
+        held: Held,
+    ) -> Result<Next> {
+        if !self.still_wanted(&held.record, provider) {
+            self.release(lease, held.earlier.as_ref()).await;
+            return Ok(Next::Ended(Ok(self.refresher.remember(held.record).await?)));
+        }
+        if let Some(earlier) = &held.earlier
+            && kills_on_reuse(&provider.rotation, earlier, self.now())
+        {
+            if self.token_works(&held.record, provider) {
+                // Sending again could kill the grant: not while there is a token to lose.
+                self.release(lease, Some(earlier)).await;
+                return Ok(Next::Ended(Ok(self.refresher.remember(held.record).await?)));
+            }
+            let waited = u64::try_from(self.now() - earlier.at).unwrap_or(0);
+            sleep(STRICT_PAUSE.saturating_sub(Duration::from_millis(waited))).await;
+        }
+        let renewing = Renewing::start(self, lease, timing.lease);
+        let flown = self.spend(provider, timing, lease, &held).await;
+        drop(renewing);
+        flown
+    }
+
+    /// Step 3: whether the record as it stands under the lease still wants what the flight was started for.
+    fn still_wanted(&self, record: &Record, provider: &Provider) -> bool {
+        let replaced = self.seen.as_ref().is_some_and(|(grant_id, generation)| {
+            *grant_id != record.grant_id || *generation < record.generation
+        });
+        if replaced || record.is_tombstone() || record.refresh_token().is_none() {
+            return false;
+        }
+        if record.hold.is_some() || record.status == Status::Revoking {
+            return false;
+        }
+        let policy = policy_of(&self.refresher.context, provider);
+        let held_back = record.status == Status::NeedsConsent
+            || policy.held_back(record.retry.as_ref(), self.now()).is_some();
+        self.despite || !held_back
+    }
+
+    fn token_works(&self, record: &Record, provider: &Provider) -> bool {
+        let policy = policy_of(&self.refresher.context, provider);
+        let now = self.now();
+        record.access().is_some_and(|token| {
+            policy.freshness(&self.key, token, now, 0) != super::Freshness::Hard
+        })
+    }
+
+    /// Step 4, and what each answer means.
+    async fn spend(
+        &self,
+        provider: &Arc<Provider>,
+        timing: &Timing,
+        lease: &LeaseId,
+        held: &Held,
+    ) -> Result<Next> {
+        let (mut resends, mut repeats) = (0, 0);
+        let mut unseen = held.earlier.is_some();
+        loop {
+            let context = &self.refresher.context;
+            let answer = match renewal::renew(context, provider, &held.record, timing.send).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    self.release(lease, held.earlier.as_ref()).await;
+                    return Err(error);
+                }
+            };
+            let settled = if unseen { Some(&held.intent) } else { None };
+            return match answer {
+                Answer::NotSent(_) if resends < RESENDS => {
+                    sleep(with_jitter(Duration::from_millis(250) * 2u32.pow(resends))).await;
+                    resends += 1;
+                    continue;
+                }
+                Answer::NotSent(error) => {
+                    let retry = self.retry(&held.record, "not_sent", SECOND, FIVE_MINUTES, None);
+                    self.give_up(lease, held, &retry, settled, error).await
+                }
+                Answer::Judged(Outcome::Ambiguous(error)) => {
+                    unseen = true;
+                    if repeats < REPEATS
+                        && may_repeat_at_once(&provider.rotation, &held.intent, self.now())
+                    {
+                        repeats += 1;
+                        sleep(with_jitter(Duration::from_millis(100))).await;
+                        continue;
+                    }
+                    let retry = self.retry(&held.record, "ambiguous", SECOND, FIVE_MINUTES, None);
+                    self.give_up(lease, held, &retry, Some(&held.intent), error).await
+                }
+                Answer::Judged(Outcome::Success(response)) => {
+                    let now = self.now();
+                    let tokens = renewal::tokens(*response, &[], now);
+                    let commit = Commit {
+                        grant_id: held.record.grant_id.clone(),
+                        generation: held.record.generation,
+                        tokens,
+                        fencing: lease.fencing,
+                        at: now,
+                        keepalive_at: keepalive_at(&provider.rotation, now),
+                    };
+                    self.commit(commit, &held.record).await.map(|record| Next::Ended(Ok(record)))
+                }
+                Answer::Judged(Outcome::Refused(error)) => {
+                    self.refused(lease, held, unseen, error).await
+                }
+                Answer::Judged(Outcome::Misconfigured(error)) => {
+                    let fingerprint = context.settings.fingerprint(provider);
+                    let retry =
+                        self.retry(&held.record, "misconfigured", MINUTE, HOUR, Some(fingerprint));
+                    self.give_up(lease, held, &retry, settled, error).await
+                }
+                Answer::Judged(Outcome::Throttled { error, pause }) => {
+                    let mut retry =
+                        self.retry(&held.record, "throttled", SECOND, FIVE_MINUTES, None);
+                    if let Some(pause) = pause {
+                        retry.not_before = self.now() + millis(pause);
+                    }
+                    self.give_up(lease, held, &retry, settled, error).await
+                }
+                Answer::Judged(Outcome::ProviderError(error)) => {
+                    let retry =
+                        self.retry(&held.record, "provider_error", SECOND, FIVE_MINUTES, None);
+                    self.give_up(lease, held, &retry, settled, error).await
+                }
+            };
+        }
+    }
+
+    /// Step 5: committed first, before anything of it is judged or seen.
+    async fn commit(&self, commit: Commit, before: &Record) -> Result<Arc<Record>> {
+        match self.refresher.context.store.commit(&self.key, &commit).await {
+            Ok(committed) => self.committed(committed).await,
+            Err(error) => self.keep_uncommitted(commit, before, &error).await,
+        }
+    }
+
+    async fn committed(&self, committed: Committed) -> Result<Arc<Record>> {
+        match committed {
+            Committed::Written(record) => {
+                self.tell(Kind::Refreshed, Some(&record), "");
+                self.refresher.remember(record).await
+            }
+            Committed::Superseded(Some(record)) if !record.is_tombstone() => {
+                self.refresher.remember(record).await
+            }
+            Committed::Superseded(_) => {
+                self.refresher.forget(&self.key);
+                Err(self.refresher.no_grant(&self.key))
+            }
+        }
+    }
+
+    /// Step 6: the answer stays in memory, usable, and is offered to the store again and again.
+    async fn keep_uncommitted(
+        &self,
+        commit: Commit,
+        before: &Record,
+        error: &Error,
+    ) -> Result<Arc<Record>> {
+        let provisional = match before.merge(&commit) {
+            crate::store::Merged::Write(record) => *record,
+            crate::store::Merged::Superseded => return Err(error.clone()),
+        };
+        self.tell(Kind::Uncommitted, Some(&provisional), error.message());
+        let refresher = Arc::clone(&self.refresher);
+        refresher.uncommitted.lock().expect("no holder panics").insert(self.key.clone(), commit);
+        let record = refresher.remember(provisional).await?;
+        let again = Pilot { refresher, key: self.key.clone(), seen: None, despite: false };
+        runtime().spawn(async move {
+            loop {
+                sleep(COMMIT_AGAIN).await;
+                if again.uncommitted().is_none() || again.offer_uncommitted().await.is_ok() {
+                    return;
+                }
+            }
+        });
+        Ok(record)
+    }
+
+    fn uncommitted(&self) -> Option<Commit> {
+        self.refresher.uncommitted.lock().expect("no holder panics").get(&self.key).cloned()
+    }
+
+    /// Commits what an earlier flight could not.
+    async fn offer_uncommitted(&self) -> Result<Option<Arc<Record>>> {
+        let Some(commit) = self.uncommitted() else { return Ok(None) };
+        let committed = self.refresher.context.store.commit(&self.key, &commit).await?;
+        self.refresher.uncommitted.lock().expect("no holder panics").remove(&self.key);
+        self.committed(committed).await.map(Some)
+    }
+
+    /// The provider refused the refresh token: believed only of the newest one in the store.
+    async fn refused(
+        &self,
+        lease: &LeaseId,
+        held: &Held,
+        unseen: bool,
+        error: Error,
+    ) -> Result<Next> {
+        let store = &self.refresher.context.store;
+        let stands = store.load(&self.key).await?;
+        let is_newest = stands.as_ref().is_some_and(|record| {
+            record.grant_id == held.record.grant_id && record.generation == held.record.generation
+        });
+        if !is_newest {
+            self.release(lease, None).await;
+            let record = stands.ok_or_else(|| self.refresher.no_grant(&self.key))?;
+            return Ok(Next::Ended(Ok(self.refresher.remember(record).await?)));
+        }
+        let has_alternate = held.record.alternate.is_some();
+        let mark = if has_alternate {
+            Mark::UseAlternate
+        } else {
+            Mark::NeedsConsent(self.reason(&held.record, unseen))
+        };
+        match store.mark(&self.key, lease, &mark, None, self.now()).await? {
+            Some(record) if has_alternate => {
+                self.refresher.remember(record).await?;
+                Ok(Next::Again)
+            }
+            Some(record) => {
+                self.tell(Kind::NeedsConsent, Some(&record), error.message());
+                let record = self.refresher.remember(record).await?;
+                Ok(Next::Ended(if self.despite {
+                    Err(consent_error(&record, error))
+                } else {
+                    Ok(record)
+                }))
+            }
+            // The lease was lost: whoever has it judges.
+            None => Ok(Next::Ended(Err(error.recoded(Code::TemporarilyUnavailable)))),
+        }
+    }
+
+    fn reason(&self, record: &Record, unseen: bool) -> ConsentReason {
+        let over = record.tokens.as_ref().and_then(|tokens| tokens.refresh_expires_at);
+        if unseen {
+            ConsentReason::OutcomeLost
+        } else if over.is_some_and(|over| over <= self.now()) {
+            ConsentReason::Expired
+        } else {
+            ConsentReason::Revoked
+        }
+    }
+
+    /// Marks a back-off, gives the lease back and tells the caller why.
+    async fn give_up(
+        &self,
+        lease: &LeaseId,
+        held: &Held,
+        retry: &Retry,
+        intent: Option<&Intent>,
+        error: Error,
+    ) -> Result<Next> {
+        let mark = Mark::BackOff(retry.clone());
+        match self.refresher.context.store.mark(&self.key, lease, &mark, intent, self.now()).await {
+            Ok(Some(record)) => {
+                self.refresher.remember(record).await?;
+            }
+            Ok(None) => {}
+            Err(trouble) => self.tell(Kind::StoreTrouble, Some(&held.record), trouble.message()),
+        }
+        self.tell(Kind::RefreshFailed, Some(&held.record), error.message());
+        Ok(Next::Ended(Err(error.with_retry_at(Some(retry.not_before)))))
+    }
+
+    fn retry(
+        &self,
+        record: &Record,
+        class: &str,
+        first: Duration,
+        longest: Duration,
+        fingerprint: Option<String>,
+    ) -> Retry {
+        let fingerprint = fingerprint.unwrap_or_default();
+        let failures = record
+            .retry
+            .as_ref()
+            .filter(|retry| retry.class == class && retry.fingerprint == fingerprint)
+            .map_or(0, |retry| retry.failures);
+        let pause = first.saturating_mul(2u32.saturating_pow(failures)).min(longest);
+        Retry {
+            not_before: self.now() + millis(pause),
+            failures: failures.saturating_add(1),
+            class: class.to_owned(),
+            fingerprint,
+        }
+    }
+
+    async fn release(&self, lease: &LeaseId, intent: Option<&Intent>) {
+        if let Err(error) = self.refresher.context.store.release(&self.key, lease, intent).await {
+            self.tell(Kind::StoreTrouble, None, error.message()); // the lease ends by its own time
+        }
+    }
+
+    fn now(&self) -> UnixMillis {
+        self.refresher.context.settings.now()
+    }
+
+    fn tell(&self, kind: Kind, record: Option<&Record>, detail: &str) {
+        self.refresher.context.settings.tell(kind, &self.key, record, detail);
+    }
+}
+
+enum Lease {
+    Held(LeaseId, Box<Held>),
+    /// Somebody else wrote the record meanwhile.
+    Replayed(Arc<Record>),
+}
+
+/// Renews a lease at each third of its time, as long as it is alive.
+struct Renewing(tokio::task::JoinHandle<()>);
+
+impl Renewing {
+    fn start(pilot: &Pilot, lease: &LeaseId, ttl: Duration) -> Self {
+        let context = Arc::clone(&pilot.refresher.context);
+        let (key, lease) = (pilot.key.clone(), lease.clone());
+        Renewing(tokio::spawn(async move {
+            loop {
+                sleep(ttl / 3).await;
+                if !matches!(context.store.renew(&key, &lease, ttl).await, Ok(true)) {
+                    return; // the running send is finished all the same
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Whether sending a generation again, which `earlier` may have spent, could kill the grant.
+fn kills_on_reuse(rotation: &Rotation, earlier: &Intent, now: UnixMillis) -> bool {
+    rotation.kills_on_reuse == Some(true) && !within_grace(rotation, earlier, now)
+}
+
+fn within_grace(rotation: &Rotation, intent: &Intent, now: UnixMillis) -> bool {
+    rotation.grace.is_some_and(|grace| now - intent.at < super::millis(grace))
+}
+
+fn may_repeat_at_once(rotation: &Rotation, intent: &Intent, now: UnixMillis) -> bool {
+    !kills_on_reuse(rotation, intent, now)
+}
+
+fn keepalive_at(rotation: &Rotation, now: UnixMillis) -> Option<UnixMillis> {
+    // Half of the time leaves as long again for an attempt that fails.
+    rotation.idle_days.map(|days| now + super::millis(days * 86_400.0 / 2.0))
+}
+
+fn consent_error(record: &Record, error: Error) -> Error {
+    match record.reason {
+        Some(reason) => error.with_reason(reason.as_str()),
+        None => error,
+    }
+}
+
+fn with_jitter(pause: Duration) -> Duration {
+    let [byte] = random_bytes::<1>();
+    pause * (75 + u32::from(byte) * 50 / 255) / 100
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).expect("a pause is at most hours")
+}

@@ -1,0 +1,293 @@
+//! The refresh contract: from "an application wants to act for a user who is not there" to an access token that works.
+//!
+//! [`Refresher::ensure`] decides (`policy`, pure); `flight` renews, at most once at a time for a grant in a process and, by
+//! the lease, over all processes; a flight that has begun to spend is never cancelled.
+
+mod cache;
+mod flight;
+pub(crate) mod outcome;
+mod policy;
+pub(crate) mod renewal;
+pub(crate) mod revocation;
+
+pub(crate) use cache::Cached;
+pub(crate) use policy::{Decision, Freshness, Policy, Refusal, Want, decide};
+
+use crate::clock::UnixMillis;
+use crate::context::Context;
+use crate::error::{Code, Error, Result};
+use crate::event::Kind;
+use crate::provider::Provider;
+use crate::store::{Commit, GrantKey, Mark, Record, Retry};
+use cache::Cache;
+use flight::{Flight, Flights};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often a caller looks again after a flight that did not give what it wanted.
+const ROUNDS: u32 = 4;
+
+/// Keeps the grants of one client alive in this process.
+pub(crate) struct Refresher {
+    pub(crate) context: Arc<Context>,
+    cache: Cache,
+    flights: Flights,
+    /// Answers that could not be committed yet: they hold the only refresh token there is.
+    uncommitted: Mutex<HashMap<GrantKey, Commit>>,
+}
+
+impl Refresher {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        epoch: Arc<std::sync::atomic::AtomicU32>,
+    ) -> Arc<Self> {
+        Arc::new(Refresher {
+            context,
+            cache: Cache::new(epoch),
+            flights: Flights::default(),
+            uncommitted: Mutex::default(),
+        })
+    }
+
+    /// A record whose access token can be used, as `want` says; waits for a renewal until `deadline`.
+    pub(crate) async fn ensure(
+        self: &Arc<Self>,
+        key: &GrantKey,
+        want: &Want,
+        deadline: Instant,
+    ) -> Result<Arc<Record>> {
+        let mut record = match self.cache.get(key) {
+            Some(cached) => Some(cached.record),
+            None => self.load(key).await?,
+        };
+        let mut looked_into_store = false;
+        for _ in 0..ROUNDS {
+            let policy = self.policy().await?;
+            let now = self.context.settings.now();
+            match decide(record.as_deref(), key, now, &policy, want) {
+                Decision::Use => return self.used(key, record),
+                Decision::UseAndRefresh => {
+                    let flight = self.flight(key, record.as_deref(), want);
+                    drop(flight); // it goes on by itself
+                    return self.used(key, record);
+                }
+                Decision::Refresh => {
+                    let flight = self.flight(key, record.as_deref(), want);
+                    match flight.outcome(deadline).await {
+                        Ok(renewed) => record = Some(renewed),
+                        Err(error) => return self.still_usable(key, want, error).await,
+                    }
+                    looked_into_store = true;
+                }
+                // Another process may have mended it since.
+                Decision::NoGrant | Decision::Refuse(_) if !looked_into_store => {
+                    record = self.load(key).await?;
+                    looked_into_store = true;
+                }
+                Decision::NoGrant => return Err(self.no_grant(key)),
+                Decision::Refuse(refusal) => return Err(self.refused(key, refusal)),
+            }
+        }
+        // The provider's tokens do not live as long as the caller wants: the newest is the best there is.
+        self.used(key, record)
+    }
+
+    /// The fresh cached token, without waiting for anything.
+    pub(crate) fn cached(self: &Arc<Self>, key: &GrantKey) -> Option<Cached> {
+        let cached = self.cache.get(key)?;
+        let now = self.context.settings.now();
+        if now >= cached.fresh_until {
+            return None;
+        }
+        if cached.seen_at.elapsed() >= cache::COMPARED_AFTER {
+            self.compare_behind(key);
+        }
+        Some(cached)
+    }
+
+    /// The newest committed record.
+    pub(crate) async fn load(self: &Arc<Self>, key: &GrantKey) -> Result<Option<Arc<Record>>> {
+        let record = self.context.store.load(key).await?.filter(|record| !record.is_tombstone());
+        let Some(record) = record else {
+            self.cache.forget(key);
+            return Ok(None);
+        };
+        self.remember(record).await.map(Some)
+    }
+
+    /// After a 401 that this record's token met: a newer record to send the request with again, or none.
+    ///
+    /// Some servers kill the old access token the moment a refresh succeeds, so a 401 may only mean that the request was
+    /// overtaken: where the stored record is newer nothing is sent to the provider.
+    pub(crate) async fn after_refusal(
+        self: &Arc<Self>,
+        key: &GrantKey,
+        refused: &Record,
+        deadline: Instant,
+    ) -> Result<Option<Arc<Record>>> {
+        let stands = self.load(key).await?.ok_or_else(|| self.no_grant(key))?;
+        let is_newer =
+            stands.grant_id != refused.grant_id || stands.generation > refused.generation;
+        if !is_newer {
+            let now = self.context.settings.now();
+            let held_back = self.policy().await?.held_back(stands.forced.as_ref(), now).is_some();
+            if stands.refresh_token().is_none() || held_back {
+                return Ok(None);
+            }
+        }
+        let want = Want::Newer {
+            grant_id: refused.grant_id.clone(),
+            generation: refused.generation,
+            despite: false,
+        };
+        self.ensure(key, &want, deadline).await.map(Some)
+    }
+
+    /// Notes that the API refused a token that was renewed because it refused the one before: forced refreshes pause.
+    pub(crate) async fn refused_again(&self, key: &GrantKey, refused: &Record) {
+        let now = self.context.settings.now();
+        let failures = refused.forced.as_ref().map_or(0, |forced| forced.failures);
+        let pause = 60_000_i64.saturating_mul(1 << failures.min(6)).min(3_600_000);
+        let forced = Retry {
+            not_before: now + pause,
+            failures: failures + 1,
+            class: "refused_by_api".to_owned(),
+            fingerprint: String::new(),
+        };
+        let marked = refused.marked(&Mark::ForcedBackOff(forced), now);
+        // Where somebody else wrote the record meanwhile, the note is no longer about what stands.
+        match self.context.store.compare_and_set(key, Some(refused.revision), &marked).await {
+            Ok(true) => {
+                let _ = self.remember(marked).await;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                self.context.settings.tell(Kind::StoreTrouble, key, Some(refused), error.message());
+            }
+        }
+    }
+
+    /// Puts a record into the cache.
+    pub(crate) async fn remember(&self, record: Record) -> Result<Arc<Record>> {
+        let policy = self.policy().await?;
+        Ok(self.cache.put(record, &policy))
+    }
+
+    /// Drops what is cached of a grant.
+    pub(crate) fn forget(&self, key: &GrantKey) {
+        self.cache.forget(key);
+    }
+
+    /// Waits until no flight is under way, within `bound`.
+    pub(crate) async fn settle(&self, bound: Duration) {
+        let deadline = Instant::now() + bound;
+        for flight in self.flights.all() {
+            let _ = flight.outcome(deadline).await;
+        }
+    }
+
+    /// How this client wants its grants renewed.
+    pub(crate) async fn policy(&self) -> Result<Policy> {
+        let provider = self.context.provider().await?;
+        Ok(policy_of(&self.context, &provider))
+    }
+
+    fn flight(self: &Arc<Self>, key: &GrantKey, seen: Option<&Record>, want: &Want) -> Flight {
+        self.flights.join_or_start(self, key, seen, want)
+    }
+
+    /// A usable access token is never withheld because a refresh failed.
+    async fn still_usable(&self, key: &GrantKey, want: &Want, error: Error) -> Result<Arc<Record>> {
+        if let (Want::Usable { .. }, Some(cached)) = (want, self.cache.get(key)) {
+            let policy = self.policy().await?;
+            let now = self.context.settings.now();
+            let any = Want::Usable { min_valid: 0 };
+            let decision = decide(Some(&cached.record), key, now, &policy, &any);
+            if matches!(decision, Decision::Use | Decision::UseAndRefresh) {
+                return Ok(cached.record);
+            }
+        }
+        Err(error.with_grant(&self.context.settings.provider_name, &key.subject))
+    }
+
+    fn used(self: &Arc<Self>, key: &GrantKey, record: Option<Arc<Record>>) -> Result<Arc<Record>> {
+        if self
+            .cache
+            .get(key)
+            .is_some_and(|cached| cached.seen_at.elapsed() >= cache::COMPARED_AFTER)
+        {
+            self.compare_behind(key);
+        }
+        record.ok_or_else(|| self.no_grant(key))
+    }
+
+    /// Compares a cached record with the store, so that `forget` and renewals elsewhere reach this process.
+    fn compare_behind(self: &Arc<Self>, key: &GrantKey) {
+        self.cache.compared(key);
+        let (refresher, key) = (Arc::clone(self), key.clone());
+        crate::process::runtime().spawn(async move {
+            if let Err(error) = refresher.load(&key).await {
+                refresher.context.settings.tell(Kind::StoreTrouble, &key, None, error.message());
+            }
+        });
+    }
+
+    pub(crate) fn no_grant(&self, key: &GrantKey) -> Error {
+        let settings = &self.context.settings;
+        Error::new(
+            Code::NoGrant,
+            format!(
+                "nothing is stored for {:?} at {}; expected consent first",
+                key.subject, settings.provider_name
+            ),
+        )
+        .with_grant(&settings.provider_name, &key.subject)
+    }
+
+    fn refused(&self, key: &GrantKey, refusal: Refusal) -> Error {
+        let provider = &self.context.settings.provider_name;
+        let subject = &key.subject;
+        let error = match refusal {
+            Refusal::NeedsConsent { reason, since } => Error::new(
+                Code::NeedsConsent,
+                format!("{subject:?} has to consent again at {provider} ({})", reason.as_str()),
+            )
+            .with_reason(reason.as_str())
+            .with_since(since),
+            Refusal::Held { reason } => Error::new(
+                Code::NeedsConsent,
+                format!("the grant of {subject:?} at {provider} is held back: {reason}"),
+            )
+            .with_reason("hold"),
+            Refusal::BackOff { retry_at } => Error::new(
+                Code::TemporarilyUnavailable,
+                format!("{provider} could not renew the grant of {subject:?}; no request is sent for now"),
+            )
+            .with_retry_at(Some(retry_at)),
+            Refusal::Revoking => Error::new(
+                Code::NoGrant,
+                format!("the grant of {subject:?} at {provider} is being revoked"),
+            )
+            .with_reason("revoking"),
+        };
+        error.with_grant(provider, subject)
+    }
+}
+
+fn policy_of(context: &Context, provider: &Provider) -> Policy {
+    let windows = &context.settings.windows;
+    Policy {
+        soft: windows.soft.map(millis),
+        hard: windows.hard.map(millis),
+        earliest_refresh: provider.rotation.earliest_refresh.map(millis),
+        fingerprint: context.settings.fingerprint(provider),
+    }
+}
+
+/// Whole milliseconds of a number of seconds that the configuration has bounded.
+#[expect(clippy::cast_possible_truncation)]
+pub(crate) fn millis(seconds: f64) -> UnixMillis {
+    (seconds * 1000.0) as UnixMillis
+}

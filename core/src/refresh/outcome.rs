@@ -1,0 +1,138 @@
+//! What an answer of the token endpoint means (`refresh.md`, What an answer means). Pure.
+
+use crate::clock::UnixMillis;
+use crate::error::{Code, Error};
+use crate::http::HttpResponse;
+use crate::oauth2::{ErrorResponse, ResponseShape, TokenResponse};
+use crate::provider::Provider;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The longest pause that a provider can ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The class of an answer.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Tokens.
+    Success(Box<TokenResponse>),
+    /// The provider refuses the code or refresh token.
+    Refused(Error),
+    /// The provider refuses this client's authentication.
+    Misconfigured(Error),
+    /// The provider asks for a pause.
+    Throttled { error: Error, pause: Option<Duration> },
+    /// The provider may have processed the request.
+    Ambiguous(Error),
+    /// Any other error.
+    ProviderError(Error),
+}
+
+/// Judges an answer to a renewal or a code exchange.
+pub(crate) fn judge(response: &HttpResponse, provider: &Provider, now: UnixMillis) -> Outcome {
+    let media_type = response.header("content-type");
+    let server_error = ErrorResponse::parse(media_type, &response.body);
+    match response.status {
+        status @ 200..=299 if server_error.is_none() => tokens(response, status, provider),
+        429 => throttled(response, provider, server_error, now),
+        503 if response.header("retry-after").is_some() => {
+            throttled(response, provider, server_error, now)
+        }
+        status @ 500..=599 => Outcome::Ambiguous(described(
+            Code::ProviderError,
+            &format!("the token endpoint of {} failed with status {status}", provider.name),
+            status,
+            server_error,
+        )),
+        status => refusal(response, status, provider, server_error),
+    }
+}
+
+fn tokens(response: &HttpResponse, status: u16, provider: &Provider) -> Outcome {
+    let shape = ResponseShape {
+        scope_separator: provider.scope_separator.clone(),
+        ..ResponseShape::default()
+    };
+    match TokenResponse::parse(response.header("content-type"), &response.body, &shape) {
+        Ok(tokens) => Outcome::Success(Box::new(tokens)),
+        Err(error) => Outcome::Ambiguous(
+            Error::new(Code::InvalidResponse, format!("{}: {error}", provider.name))
+                .with_status(status),
+        ),
+    }
+}
+
+fn refusal(
+    response: &HttpResponse,
+    status: u16,
+    provider: &Provider,
+    server_error: Option<ErrorResponse>,
+) -> Outcome {
+    let word = server_error.as_ref().map_or("", |answer| answer.error.as_str()).to_owned();
+    let name = &provider.name;
+    if word == "invalid_grant" || provider.invalid_grant_errors.contains(&word) {
+        let text = format!("{name} refused the grant ({word})");
+        return Outcome::Refused(described(Code::NeedsConsent, &text, status, server_error));
+    }
+    let basic = response
+        .header("www-authenticate")
+        .is_some_and(|challenge| challenge.trim_start().to_ascii_lowercase().starts_with("basic"));
+    if matches!(
+        word.as_str(),
+        "invalid_client" | "unauthorized_client" | "incorrect_client_credentials"
+    ) || status == 401 && basic
+    {
+        let text = format!(
+            "{name} refused this client's authentication; check client_id, client_secret and client_authentication"
+        );
+        return Outcome::Misconfigured(described(
+            Code::MisconfiguredClient,
+            &text,
+            status,
+            server_error,
+        ));
+    }
+    if word.is_empty() {
+        let kind = response.header("content-type").unwrap_or("no content type");
+        let text = format!(
+            "the token endpoint of {name} answered status {status} with {} bytes of {kind}; expected a token response \
+             or an OAuth error in JSON",
+            response.body.len()
+        );
+        return Outcome::ProviderError(described(Code::ProviderError, &text, status, None));
+    }
+    let text = format!("{name} refused the request ({word})");
+    Outcome::ProviderError(described(Code::ProviderError, &text, status, server_error))
+}
+
+fn throttled(
+    response: &HttpResponse,
+    provider: &Provider,
+    server_error: Option<ErrorResponse>,
+    now: UnixMillis,
+) -> Outcome {
+    let text = format!("{} asked for a pause", provider.name);
+    Outcome::Throttled {
+        error: described(Code::TemporarilyUnavailable, &text, response.status, server_error),
+        pause: response.header("retry-after").and_then(|value| retry_after(value, now)),
+    }
+}
+
+/// `Retry-After` (RFC 9110 section 10.2.3): seconds or a date, at most an hour.
+fn retry_after(value: &str, now: UnixMillis) -> Option<Duration> {
+    let pause = if let Ok(seconds) = value.trim().parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = httpdate::parse_http_date(value.trim()).ok()?;
+        let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now).ok()?);
+        date.duration_since(now).unwrap_or_default()
+    };
+    Some(pause.min(LONGEST_PAUSE))
+}
+
+fn described(code: Code, text: &str, status: u16, answer: Option<ErrorResponse>) -> Error {
+    let (error, description) =
+        answer.map_or((None, None), |answer| (Some(answer.error), answer.error_description));
+    let text =
+        description.as_ref().map_or_else(|| text.to_owned(), |said| format!("{text}: {said}"));
+    Error::new(code, text).with_status(status).with_server_error(error, description)
+}

@@ -1,0 +1,300 @@
+//! The decision: record, time and policy in; what to do out. Pure (`refresh.md`, Windows and What a caller gets).
+
+use crate::clock::UnixMillis;
+use crate::store::{ConsentReason, GrantKey, Record, Retry, Status, StoredAccessToken};
+use sha2::{Digest, Sha256};
+
+const DEFAULT_SOFT: i64 = 300_000;
+const DEFAULT_HARD: i64 = 10_000;
+
+/// How a client registration wants its grants renewed.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    /// Milliseconds before expiry in which a refresh begins behind the scenes; the default when absent.
+    pub(crate) soft: Option<i64>,
+    /// Milliseconds before expiry in which the token is no longer given out; the default when absent.
+    pub(crate) hard: Option<i64>,
+    /// The provider refuses a refresh earlier than this many milliseconds before expiry.
+    pub(crate) earliest_refresh: Option<i64>,
+    /// Client authentication and endpoint: a back-off noted for another is not this client's.
+    pub(crate) fingerprint: String,
+}
+
+/// What a caller wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// A token that stays usable for at least this many milliseconds, where the provider gives such.
+    Usable { min_valid: i64 },
+    /// A renewal of this generation; `despite` a refusal or back-off too.
+    Newer { grant_id: String, generation: u64, despite: bool },
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// There is no grant.
+    NoGrant,
+    /// Use the token.
+    Use,
+    /// Use the token, and renew it behind the scenes.
+    UseAndRefresh,
+    /// Wait for a renewal.
+    Refresh,
+    /// The grant cannot be used now.
+    Refuse(Refusal),
+}
+
+/// Why a grant cannot be used now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NeedsConsent { reason: ConsentReason, since: UnixMillis },
+    Held { reason: String },
+    BackOff { retry_at: UnixMillis },
+    Revoking,
+}
+
+/// How near an access token is to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    Fresh,
+    Soft,
+    Hard,
+}
+
+impl Policy {
+    /// How near `token` is to its end.
+    pub(crate) fn freshness(
+        &self,
+        key: &GrantKey,
+        token: &StoredAccessToken,
+        now: UnixMillis,
+        min_valid: i64,
+    ) -> Freshness {
+        let Some(expires_at) = token.expires_at else { return Freshness::Fresh };
+        let remaining = expires_at - now;
+        if remaining <= self.hard_window(token).max(min_valid) {
+            Freshness::Hard
+        } else if remaining <= self.soft_window(key, token) {
+            Freshness::Soft
+        } else {
+            Freshness::Fresh
+        }
+    }
+
+    /// When `token` leaves the fresh state; never, when it does not expire.
+    pub(crate) fn soft_at(&self, key: &GrantKey, token: &StoredAccessToken) -> Option<UnixMillis> {
+        Some(token.expires_at? - self.soft_window(key, token))
+    }
+
+    fn hard_window(&self, token: &StoredAccessToken) -> i64 {
+        self.hard.unwrap_or(DEFAULT_HARD).min(lifetime(token) / 10)
+    }
+
+    fn soft_window(&self, key: &GrantKey, token: &StoredAccessToken) -> i64 {
+        let window = self.soft.unwrap_or(DEFAULT_SOFT).min(lifetime(token) / 5);
+        let spread = window * (900 + permille_of(key) / 5) / 1000;
+        self.earliest_refresh.map_or(spread, |earliest| spread.min(earliest))
+    }
+
+    /// Whether `retry` holds this configuration back, and until when.
+    pub(crate) fn held_back(&self, retry: Option<&Retry>, now: UnixMillis) -> Option<UnixMillis> {
+        retry
+            .filter(|retry| retry.fingerprint.is_empty() || retry.fingerprint == self.fingerprint)
+            .map(|retry| retry.not_before)
+            .filter(|not_before| *not_before > now)
+    }
+}
+
+fn lifetime(token: &StoredAccessToken) -> i64 {
+    token.expires_at.map_or(i64::MAX, |expires_at| (expires_at - token.obtained_at).max(0))
+}
+
+/// A number below 1000 that is always the same for a grant, so that grants made together do not expire together.
+fn permille_of(key: &GrantKey) -> i64 {
+    let mut hash = Sha256::new();
+    for part in [&key.client, &key.subject, &key.slot] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let digest = hash.finalize();
+    i64::from(u16::from_be_bytes([digest[0], digest[1]])) * 1000 / 65_536
+}
+
+/// What to do about a grant.
+pub(crate) fn decide(
+    record: Option<&Record>,
+    key: &GrantKey,
+    now: UnixMillis,
+    policy: &Policy,
+    want: &Want,
+) -> Decision {
+    let Some(record) = record.filter(|record| !record.is_tombstone()) else {
+        return Decision::NoGrant;
+    };
+    if let Some(hold) = &record.hold {
+        return Decision::Refuse(Refusal::Held { reason: hold.reason.clone() });
+    }
+    if record.status == Status::Revoking {
+        return Decision::Refuse(Refusal::Revoking);
+    }
+    match want {
+        Want::Usable { min_valid } => decide_usable(record, key, now, policy, *min_valid),
+        Want::Newer { grant_id, generation, despite } => {
+            if record.grant_id != *grant_id || record.generation > *generation {
+                return Decision::Use;
+            }
+            match obstacle(record, now, policy) {
+                Some(refusal) if !despite || record.refresh_token().is_none() => {
+                    Decision::Refuse(refusal)
+                }
+                _ => Decision::Refresh,
+            }
+        }
+    }
+}
+
+fn decide_usable(
+    record: &Record,
+    key: &GrantKey,
+    now: UnixMillis,
+    policy: &Policy,
+    min_valid: i64,
+) -> Decision {
+    let freshness = record
+        .access()
+        .map_or(Freshness::Hard, |token| policy.freshness(key, token, now, min_valid));
+    match (freshness, obstacle(record, now, policy)) {
+        (Freshness::Fresh, _) | (Freshness::Soft, Some(_)) => Decision::Use,
+        (Freshness::Soft, None) => Decision::UseAndRefresh,
+        (Freshness::Hard, None) => Decision::Refresh,
+        (Freshness::Hard, Some(refusal)) => Decision::Refuse(refusal),
+    }
+}
+
+/// What stands in the way of a renewal now.
+fn obstacle(record: &Record, now: UnixMillis, policy: &Policy) -> Option<Refusal> {
+    if record.status == Status::NeedsConsent {
+        let reason = record.reason.unwrap_or(ConsentReason::Revoked);
+        return Some(Refusal::NeedsConsent { reason, since: record.status_at });
+    }
+    if record.refresh_token().is_none() {
+        let since = record.access().and_then(|token| token.expires_at).unwrap_or(record.updated_at);
+        return Some(Refusal::NeedsConsent { reason: ConsentReason::NoRefreshToken, since });
+    }
+    policy.held_back(record.retry.as_ref(), now).map(|retry_at| Refusal::BackOff { retry_at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::record_for_tests::{key, record};
+
+    fn policy() -> Policy {
+        Policy { soft: None, hard: None, earliest_refresh: None, fingerprint: "f".into() }
+    }
+
+    fn usable(record: &Record, now: UnixMillis) -> Decision {
+        decide(Some(record), &key(), now, &policy(), &Want::Usable { min_valid: 0 })
+    }
+
+    // The record's token lives from 0 to 3,600 s: soft for the last 270 to 330 s, hard for the last 10 s.
+
+    #[test]
+    fn a_token_is_fresh_then_soft_then_hard() {
+        assert_eq!(usable(&record(), 3_269_000), Decision::Use);
+        assert_eq!(usable(&record(), 3_331_000), Decision::UseAndRefresh);
+        assert_eq!(usable(&record(), 3_589_999), Decision::UseAndRefresh);
+        assert_eq!(usable(&record(), 3_590_000), Decision::Refresh);
+    }
+
+    #[test]
+    fn the_windows_of_a_short_lived_token_are_a_fifth_and_a_tenth_of_its_life() {
+        let mut short = record();
+        short.tokens.as_mut().unwrap().access[0].expires_at = Some(3_000);
+        assert_eq!(usable(&short, 2_330), Decision::Use);
+        assert_eq!(usable(&short, 2_470), Decision::UseAndRefresh);
+        assert_eq!(usable(&short, 2_700), Decision::Refresh);
+    }
+
+    #[test]
+    fn a_token_without_expiry_is_always_fresh() {
+        let mut record = record();
+        record.tokens.as_mut().unwrap().access[0].expires_at = None;
+        assert_eq!(usable(&record, i64::MAX), Decision::Use);
+    }
+
+    #[test]
+    fn a_provider_that_refuses_early_refreshes_is_not_asked_early() {
+        let policy = Policy { earliest_refresh: Some(30_000), ..policy() };
+        let at =
+            |now| decide(Some(&record()), &key(), now, &policy, &Want::Usable { min_valid: 0 });
+        assert_eq!(at(3_569_000), Decision::Use);
+        assert_eq!(at(3_571_000), Decision::UseAndRefresh);
+    }
+
+    #[test]
+    fn a_usable_token_is_never_withheld() {
+        let mut refused = record();
+        refused.status = Status::NeedsConsent;
+        refused.reason = Some(ConsentReason::Revoked);
+        assert_eq!(usable(&refused, 3_589_999), Decision::Use);
+        assert!(matches!(
+            usable(&refused, 3_590_000),
+            Decision::Refuse(Refusal::NeedsConsent { .. })
+        ));
+        let mut waiting = record();
+        waiting.retry = Some(Retry { not_before: 9_000_000, ..Retry::default() });
+        assert_eq!(usable(&waiting, 3_589_999), Decision::Use);
+        assert_eq!(
+            usable(&waiting, 3_600_000),
+            Decision::Refuse(Refusal::BackOff { retry_at: 9_000_000 })
+        );
+    }
+
+    #[test]
+    fn a_back_off_of_another_configuration_does_not_hold_this_one_back() {
+        let mut record = record();
+        let fingerprint = "other".to_owned();
+        record.retry = Some(Retry { not_before: 9_000_000, fingerprint, ..Retry::default() });
+        assert_eq!(usable(&record, 3_600_000), Decision::Refresh);
+    }
+
+    #[test]
+    fn a_wanted_validity_widens_the_hard_window() {
+        let want = Want::Usable { min_valid: 600_000 };
+        assert_eq!(decide(Some(&record()), &key(), 3_000_000, &policy(), &want), Decision::Refresh);
+    }
+
+    #[test]
+    fn a_renewal_made_meanwhile_is_used_and_not_made_again() {
+        let want = Want::Newer { grant_id: "g1".into(), generation: 1, despite: false };
+        let mut newer = record();
+        assert_eq!(decide(Some(&newer), &key(), 0, &policy(), &want), Decision::Refresh);
+        newer.generation = 2;
+        assert_eq!(decide(Some(&newer), &key(), 0, &policy(), &want), Decision::Use);
+    }
+
+    #[test]
+    fn only_an_explicit_force_tries_a_refused_grant_again() {
+        let mut refused = record();
+        refused.status = Status::NeedsConsent;
+        let want = |despite| Want::Newer { grant_id: "g1".into(), generation: 1, despite };
+        assert!(matches!(
+            decide(Some(&refused), &key(), 0, &policy(), &want(false)),
+            Decision::Refuse(_)
+        ));
+        assert_eq!(decide(Some(&refused), &key(), 0, &policy(), &want(true)), Decision::Refresh);
+    }
+
+    #[test]
+    fn without_refresh_token_the_user_is_needed_when_the_token_ends() {
+        let mut record = record();
+        record.tokens.as_mut().unwrap().refresh = None;
+        assert_eq!(usable(&record, 3_400_000), Decision::Use);
+        let Decision::Refuse(Refusal::NeedsConsent { reason, .. }) = usable(&record, 3_600_000)
+        else {
+            panic!("not refused");
+        };
+        assert_eq!(reason, ConsentReason::NoRefreshToken);
+    }
+}

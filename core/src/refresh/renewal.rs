@@ -1,0 +1,126 @@
+//! The request of each kind of renewal, and what its answer holds for the record. One kind so far: the refresh token grant
+//! (RFC 6749 section 6).
+
+use super::outcome::{self, Outcome};
+use crate::clock::UnixMillis;
+use crate::context::Context;
+use crate::error::{Code, Error, Result};
+use crate::http::{Body, HttpRequest, Sent};
+use crate::oauth2::{Grant, TokenRequest, TokenResponse};
+use crate::provider::{Endpoints, Provider};
+use crate::store::{Record, StoredAccessToken, Tokens};
+use serde_json::{Map, Value};
+use std::time::Duration;
+use url::Url;
+
+/// Largest answer of a token endpoint that is read.
+const MAX_TOKEN_RESPONSE_BYTES: u64 = 1 << 20;
+
+/// What became of one token request.
+pub(crate) enum Answer {
+    /// The provider has certainly not seen it.
+    NotSent(Error),
+    /// It answered, or may have.
+    Judged(Outcome),
+}
+
+/// Spends the record's refresh token.
+pub(crate) async fn renew(
+    context: &Context,
+    provider: &Provider,
+    record: &Record,
+    deadline: Duration,
+) -> Result<Answer> {
+    let refresh_token = record.refresh_token().ok_or_else(|| {
+        Error::new(Code::Internal, "a renewal was begun for a record without refresh token")
+    })?;
+    let grant = Grant::RefreshToken { refresh_token: refresh_token.expose(), scope: None };
+    send(context, provider, &grant, deadline).await
+}
+
+/// Sends a token request for `grant`.
+pub(crate) async fn send(
+    context: &Context,
+    provider: &Provider,
+    grant: &Grant<'_>,
+    deadline: Duration,
+) -> Result<Answer> {
+    let authentication = context.settings.client_authentication(provider)?;
+    let request = TokenRequest::new(grant, &authentication, &[])
+        .map_err(|error| Error::new(Code::InvalidArgument, error.to_string()))?;
+    let sent = context
+        .http
+        .send_to_provider(form_request(token_endpoint(provider)?, &request, deadline))
+        .await;
+    Ok(match sent {
+        Sent::Unsent(error) => Answer::NotSent(error.with_provider(&provider.name)),
+        Sent::Ambiguous(error) => {
+            Answer::Judged(Outcome::Ambiguous(error.with_provider(&provider.name)))
+        }
+        Sent::Answered(response) => {
+            Answer::Judged(outcome::judge(&response, provider, context.settings.now()))
+        }
+    })
+}
+
+/// A form posted to one of the provider's endpoints.
+pub(crate) fn form_request(url: &Url, request: &TokenRequest, deadline: Duration) -> HttpRequest {
+    let mut headers = vec![
+        ("accept".to_owned(), "application/json".to_owned()),
+        ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+    ];
+    if let Some(authorization) = &request.authorization {
+        headers.push(("authorization".to_owned(), authorization.expose().to_owned()));
+    }
+    HttpRequest {
+        method: "POST".to_owned(),
+        url: url.clone(),
+        headers,
+        body: Body::Bytes(request.body().expose().as_bytes().to_vec()),
+        timeout: deadline,
+        max_response_bytes: MAX_TOKEN_RESPONSE_BYTES,
+    }
+}
+
+fn token_endpoint(provider: &Provider) -> Result<&Url> {
+    match &provider.endpoints {
+        Endpoints::OAuth2 { token, .. } => Ok(token),
+        Endpoints::OAuth1 { .. } => {
+            Err(Error::new(Code::Unsupported, format!("{} speaks OAuth 1.0a", provider.name)))
+        }
+    }
+}
+
+/// The tokens of an answer as they are stored; `requested` are the scopes where the provider does not say.
+pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMillis) -> Tokens {
+    let lifetime = |seconds: Option<u32>| seconds.map(|seconds| now + i64::from(seconds) * 1000);
+    Tokens {
+        access: vec![StoredAccessToken {
+            token: response.access_token,
+            secret: None,
+            token_type: bearer_in_its_usual_case(response.token_type),
+            obtained_at: now,
+            expires_at: lifetime(response.expires_in),
+            scope: response.scope.unwrap_or_else(|| requested.to_vec()),
+            resource: String::new(),
+            unknown: Map::new(),
+        }],
+        refresh: response.refresh_token,
+        refresh_expires_at: lifetime(response.refresh_token_expires_in),
+        response: further_fields(response.raw),
+    }
+}
+
+/// Token types are compared in any case (RFC 6749 section 5.1), but some APIs want `Bearer` written so.
+fn bearer_in_its_usual_case(token_type: Option<String>) -> String {
+    match token_type {
+        Some(other) if !other.eq_ignore_ascii_case("bearer") => other,
+        _ => "Bearer".to_owned(),
+    }
+}
+
+/// What the answer says beside the tokens; they are stored once, in their own place.
+fn further_fields(mut raw: Map<String, Value>) -> Map<String, Value> {
+    raw.retain(|name, _| !matches!(name.as_str(), "access_token" | "refresh_token"));
+    raw
+}

@@ -1,0 +1,441 @@
+//! The store contract over a store that the application wrote.
+//!
+//! What the application left out is made up for inside this process as far as it goes: the lease and the authorization
+//! transactions are kept in memory, and each such gap is told in one event.
+
+use super::foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply, wrong_reply};
+use super::lease::LeaseRow;
+use super::memory::PendingTable;
+use super::record::Merged;
+use super::{
+    Acquired, Commit, Committed, GrantKey, Held, Intent, LeaseId, Mark, Pending, Record, Store,
+};
+use crate::clock::UnixMillis;
+use crate::error::{Code, Error, Result};
+use crate::owner::OwnerId;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How often a write is tried again when somebody else wrote in between.
+const ATTEMPTS: u32 = 16;
+
+/// Where the methods of the application's store are called.
+#[derive(Clone)]
+pub(crate) enum Caller {
+    AnyThread(Arc<dyn ForeignStore>),
+    CallingThread { queue: Arc<CallingThread>, methods: Arc<[Method]> },
+}
+
+/// A store of the application under the store contract.
+pub(crate) struct ApplicationStoreAdapter {
+    caller: Caller,
+    here: Mutex<Here>,
+}
+
+/// What stands in for missing methods, inside this process.
+#[derive(Default)]
+struct Here {
+    leases: HashMap<GrantKey, LeaseRow>,
+    pending: PendingTable,
+}
+
+impl ApplicationStoreAdapter {
+    /// Checks that the methods that must be there are there.
+    pub(crate) fn new(caller: Caller) -> Result<Self> {
+        let store = ApplicationStoreAdapter { caller, here: Mutex::default() };
+        for method in [Method::Load, Method::Save] {
+            if !store.has(method) {
+                return Err(Error::new(
+                    Code::InvalidConfig,
+                    format!(
+                        "store: the token store has no {}; expected at least load and save",
+                        method.name()
+                    ),
+                ));
+            }
+        }
+        Ok(store)
+    }
+
+    /// What the library cannot promise because of the methods that are missing, in words for people.
+    pub(crate) fn gaps(&self) -> Vec<&'static str> {
+        let gaps = [
+            (
+                Method::CompareAndSet,
+                "no compare_and_set: writes of two processes at once can overwrite each other",
+            ),
+            (Method::Acquire, "no acquire: two processes may spend one refresh token at once"),
+            (
+                Method::TakePending,
+                "no take_pending: consent must end in the process in which it began",
+            ),
+        ];
+        gaps.into_iter().filter(|(method, _)| !self.has(*method)).map(|(_, gap)| gap).collect()
+    }
+
+    fn has(&self, method: Method) -> bool {
+        match &self.caller {
+            Caller::AnyThread(store) => store.has(method),
+            Caller::CallingThread { methods, .. } => methods.contains(&method),
+        }
+    }
+
+    fn here(&self) -> std::sync::MutexGuard<'_, Here> {
+        self.here.lock().expect("no holder panics")
+    }
+
+    async fn call(&self, method: Method, arguments: Vec<Value>) -> Result<Value> {
+        let call = StoreCall { method, arguments };
+        let reply: StoreReply = match &self.caller {
+            Caller::AnyThread(store) => store.call(call).await,
+            Caller::CallingThread { queue, .. } => queue
+                .submit(call)
+                .await
+                .unwrap_or_else(|_| Err("the thread that served it ended".to_owned())),
+        };
+        reply.map_err(|thrown| {
+            Error::new(
+                Code::Callback,
+                format!("the token store's {} failed: {thrown}", method.name()),
+            )
+        })
+    }
+
+    async fn call_with_key(
+        &self,
+        method: Method,
+        key: &GrantKey,
+        more: Vec<Value>,
+    ) -> Result<Value> {
+        let mut arguments = vec![json!(key.client), json!(key.subject), json!(key.slot)];
+        arguments.extend(more);
+        self.call(method, arguments).await
+    }
+
+    async fn write(&self, key: &GrantKey, expected: Option<u64>, record: &Record) -> Result<bool> {
+        let text = serde_json::to_string(record).expect("a record is plain data");
+        if !self.has(Method::CompareAndSet) {
+            if self.read(key).await?.map(|record| record.revision) != expected {
+                return Ok(false);
+            }
+            self.call_with_key(Method::Save, key, vec![json!(text)]).await?;
+            return Ok(true);
+        }
+        let arguments = vec![json!(expected), json!(text), json!(record.revision)];
+        match self.call_with_key(Method::CompareAndSet, key, arguments).await? {
+            Value::Bool(written) => Ok(written),
+            other => Err(wrong_reply(Method::CompareAndSet, "a boolean: whether it wrote", &other)),
+        }
+    }
+
+    async fn read(&self, key: &GrantKey) -> Result<Option<Record>> {
+        match self.call_with_key(Method::Load, key, Vec::new()).await? {
+            Value::Null => Ok(None),
+            Value::String(text) => parse_record(&text).map(Some),
+            other => Err(wrong_reply(Method::Load, "the record's text, or null", &other)),
+        }
+    }
+
+    /// Reads, changes and writes until nobody else wrote in between.
+    async fn update(
+        &self,
+        key: &GrantKey,
+        change: impl Fn(&Record) -> Option<Record> + Send + Sync,
+    ) -> Result<Updated> {
+        for _ in 0..ATTEMPTS {
+            let Some(stands) = self.read(key).await? else { return Ok(Updated::Kept(None)) };
+            let Some(next) = change(&stands) else { return Ok(Updated::Kept(Some(stands))) };
+            if self.write(key, Some(stands.revision), &next).await? {
+                return Ok(Updated::Written(next));
+            }
+        }
+        Err(Error::new(
+            Code::StoreConflict,
+            format!("the token store refused compare_and_set {ATTEMPTS} times in a row"),
+        ))
+    }
+
+    async fn acquire_foreign(
+        &self,
+        key: &GrantKey,
+        owner: &OwnerId,
+        ttl: Duration,
+        now: UnixMillis,
+    ) -> Result<Acquired> {
+        let Some(seen) = self.read(key).await? else { return Ok(Acquired::Absent) };
+        let intent = Intent {
+            grant_id: seen.grant_id.clone(),
+            generation: seen.generation,
+            at: now,
+            repeats: 0,
+        };
+        let text = serde_json::to_string(&intent).expect("an intent is plain data");
+        let arguments = vec![json!(owner.to_string()), json!(millis(ttl)), json!(text)];
+        let reply = self.call_with_key(Method::Acquire, key, arguments).await?;
+        if let Some(left) = reply.get("busy_ms").and_then(Value::as_u64) {
+            return Ok(Acquired::Busy(Duration::from_millis(left)));
+        }
+        let Some(fencing) = reply.get("fencing").and_then(Value::as_u64) else {
+            let expected =
+                "{\"fencing\": number, \"intent\": earlier or null} or {\"busy_ms\": number}";
+            return Err(wrong_reply(Method::Acquire, expected, &reply));
+        };
+        let earlier = match reply.get("intent") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => serde_json::from_str::<Intent>(text).ok(),
+            Some(other) => {
+                return Err(wrong_reply(Method::Acquire, "an intent's text or null", other));
+            }
+        };
+        let Some(record) = self.read(key).await? else { return Ok(Acquired::Absent) };
+        let earlier = earlier.filter(|intent| {
+            intent.grant_id == record.grant_id && intent.generation == record.generation
+        });
+        let repeats = earlier.as_ref().map_or(0, |earlier| earlier.repeats + 1);
+        let intent = Intent { repeats, generation: record.generation, ..intent };
+        Ok(Acquired::Held(Box::new(Held { fencing, record, intent, earlier, taken_over: false })))
+    }
+
+    async fn acquire_here(
+        &self,
+        key: &GrantKey,
+        owner: &OwnerId,
+        ttl: Duration,
+        now: UnixMillis,
+    ) -> Result<Acquired> {
+        let Some(record) = self.read(key).await? else { return Ok(Acquired::Absent) };
+        let mut here = self.here();
+        let lease = here.leases.entry(key.clone()).or_default();
+        // Fencing numbers go on where an earlier process left off.
+        lease.fencing = lease.fencing.max(record.committed_fencing);
+        Ok(match lease.acquire(record, owner, ttl, now) {
+            Ok(held) => Acquired::Held(Box::new(held)),
+            Err(left) => Acquired::Busy(left),
+        })
+    }
+
+    async fn give_back(
+        &self,
+        key: &GrantKey,
+        lease: &LeaseId,
+        intent: Option<&Intent>,
+    ) -> Result<()> {
+        if !self.has(Method::Acquire) {
+            if let Some(row) = self.here().leases.get_mut(key) {
+                row.release(lease.fencing, intent);
+            }
+            return Ok(());
+        }
+        if !self.has(Method::Release) {
+            return Ok(()); // the lease ends by its own time
+        }
+        let intent =
+            intent.map(|intent| serde_json::to_string(intent).expect("an intent is plain data"));
+        let arguments = vec![json!(lease.owner.to_string()), json!(lease.fencing), json!(intent)];
+        self.call_with_key(Method::Release, key, arguments).await.map(drop)
+    }
+
+    async fn prolong(&self, key: &GrantKey, lease: &LeaseId, ttl: Duration) -> Result<bool> {
+        if !self.has(Method::Acquire) {
+            return Ok(self.here().leases.get_mut(key).is_some_and(|row| row.renew(lease, ttl)));
+        }
+        if !self.has(Method::Renew) {
+            return Ok(true); // acquired for a time that covers all sends
+        }
+        let arguments =
+            vec![json!(lease.owner.to_string()), json!(lease.fencing), json!(millis(ttl))];
+        match self.call_with_key(Method::Renew, key, arguments).await? {
+            Value::Bool(held) => Ok(held),
+            other => Err(wrong_reply(Method::Renew, "a boolean: whether it is still held", &other)),
+        }
+    }
+}
+
+enum Updated {
+    Written(Record),
+    Kept(Option<Record>),
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("a lease is short")
+}
+
+fn parse_record(text: &str) -> Result<Record> {
+    serde_json::from_str(text).map_err(|error| {
+        // The parser's own words could quote a token: only the place is told.
+        Error::new(
+            Code::Store,
+            format!(
+                "the token store gave a record that cannot be read (line {}, column {}); expected the text that was \
+                 saved, unchanged",
+                error.line(),
+                error.column()
+            ),
+        )
+        .with_reason("unreadable")
+    })
+}
+
+impl Store for ApplicationStoreAdapter {
+    fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Record>>> {
+        self.read(key).boxed()
+    }
+
+    fn commit<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        commit: &'a Commit,
+    ) -> BoxFuture<'a, Result<Committed>> {
+        async move {
+            let updated = self
+                .update(key, |record| match record.merge(commit) {
+                    Merged::Write(next) => Some(*next),
+                    Merged::Superseded => None,
+                })
+                .await?;
+            Ok(match updated {
+                Updated::Written(record) => Committed::Written(record),
+                Updated::Kept(record) => Committed::Superseded(record),
+            })
+        }
+        .boxed()
+    }
+
+    fn compare_and_set<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        expected: Option<u64>,
+        record: &'a Record,
+    ) -> BoxFuture<'a, Result<bool>> {
+        self.write(key, expected, record).boxed()
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        owner: &'a OwnerId,
+        ttl: Duration,
+        now: UnixMillis,
+    ) -> BoxFuture<'a, Result<Acquired>> {
+        if self.has(Method::Acquire) {
+            self.acquire_foreign(key, owner, ttl, now).boxed()
+        } else {
+            self.acquire_here(key, owner, ttl, now).boxed()
+        }
+    }
+
+    fn renew<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        lease: &'a LeaseId,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<bool>> {
+        self.prolong(key, lease, ttl).boxed()
+    }
+
+    fn release<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        lease: &'a LeaseId,
+        intent: Option<&'a Intent>,
+    ) -> BoxFuture<'a, Result<()>> {
+        self.give_back(key, lease, intent).boxed()
+    }
+
+    fn mark<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        lease: &'a LeaseId,
+        mark: &'a Mark,
+        intent: Option<&'a Intent>,
+        now: UnixMillis,
+    ) -> BoxFuture<'a, Result<Option<Record>>> {
+        async move {
+            if !self.prolong(key, lease, Duration::from_secs(5)).await? {
+                return Ok(None);
+            }
+            let updated = self.update(key, |record| Some(record.marked(mark, now))).await?;
+            self.give_back(key, lease, intent).await?;
+            Ok(match updated {
+                Updated::Written(record) => Some(record),
+                Updated::Kept(_) => None,
+            })
+        }
+        .boxed()
+    }
+
+    fn list<'a>(&'a self, client: &'a str) -> BoxFuture<'a, Result<Vec<Record>>> {
+        async move {
+            if !self.has(Method::List) {
+                return Err(Error::new(Code::Unsupported, "the token store has no list"));
+            }
+            let reply = self.call(Method::List, vec![json!(client)]).await?;
+            let Value::Array(texts) = &reply else {
+                return Err(wrong_reply(Method::List, "a list of the records' texts", &reply));
+            };
+            let mut records = Vec::with_capacity(texts.len());
+            for text in texts {
+                let Value::String(text) = text else {
+                    return Err(wrong_reply(Method::List, "a list of the records' texts", text));
+                };
+                records.push(parse_record(text)?);
+            }
+            records.retain(|record| record.client == client && !record.is_tombstone());
+            records.sort_by_key(Record::key);
+            Ok(records)
+        }
+        .boxed()
+    }
+
+    fn put_pending<'a>(
+        &'a self,
+        state: &'a str,
+        document: &'a str,
+        now: UnixMillis,
+        expires_at: UnixMillis,
+    ) -> BoxFuture<'a, Result<()>> {
+        async move {
+            if self.has(Method::PutPending) && self.has(Method::TakePending) {
+                let arguments = vec![json!(state), json!(document), json!(expires_at)];
+                self.call(Method::PutPending, arguments).await?;
+            } else {
+                self.here().pending.put(state, document, now, expires_at);
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn take_pending<'a>(
+        &'a self,
+        state: &'a str,
+        now: UnixMillis,
+    ) -> BoxFuture<'a, Result<Pending>> {
+        async move {
+            if !(self.has(Method::PutPending) && self.has(Method::TakePending)) {
+                return Ok(self.here().pending.take(state, now));
+            }
+            match self.call(Method::TakePending, vec![json!(state)]).await? {
+                // The results of transactions that this process took are kept here.
+                Value::Null => Ok(self.here().pending.take(state, now)),
+                Value::String(document) => {
+                    self.here().pending.taken(state, now);
+                    Ok(Pending::Taken(document))
+                }
+                other => {
+                    Err(wrong_reply(Method::TakePending, "the document's text, or null", &other))
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn settle_pending<'a>(&'a self, state: &'a str, result: &'a str) -> BoxFuture<'a, Result<()>> {
+        self.here().pending.settle(state, result);
+        async { Ok(()) }.boxed()
+    }
+}

@@ -1,0 +1,159 @@
+//! The token store: what every store promises (`refresh.md`, Store contract), and the stores themselves.
+
+mod application;
+mod foreign;
+mod lease;
+mod memory;
+mod record;
+mod sqlite;
+
+pub(crate) use application::{ApplicationStoreAdapter, Caller};
+pub use foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};
+pub(crate) use memory::MemoryStore;
+pub(crate) use record::{
+    Commit, ConsentReason, GrantKey, Intent, Mark, Merged, Record, Retry, Status,
+    StoredAccessToken, Tokens,
+};
+pub(crate) use sqlite::SqliteStore;
+
+#[cfg(test)]
+pub(crate) use record::tests as record_for_tests;
+
+use crate::clock::UnixMillis;
+use crate::error::Result;
+use crate::owner::OwnerId;
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+
+/// What became of a token commit.
+#[derive(Debug)]
+pub(crate) enum Committed {
+    /// It is durable; this is the record now.
+    Written(Record),
+    /// The grant is gone, or what stands is newer: nothing was written.
+    Superseded(Option<Record>),
+}
+
+/// What became of asking for the lease.
+#[derive(Debug)]
+pub(crate) enum Acquired {
+    /// The lease is held.
+    Held(Box<Held>),
+    /// Somebody else holds it for at least this time.
+    Busy(Duration),
+    /// There is no record.
+    Absent,
+}
+
+/// A lease and what stood in the store when it was taken.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// Grows with each lease of this grant.
+    pub(crate) fencing: u64,
+    /// The record as it now stands.
+    pub(crate) record: Record,
+    /// The note written with the lease.
+    pub(crate) intent: Intent,
+    /// What an earlier holder noted about the same generation and never settled.
+    pub(crate) earlier: Option<Intent>,
+    /// Whether the lease was taken from a holder that is gone.
+    pub(crate) taken_over: bool,
+}
+
+/// A lease by which a sender may spend.
+#[derive(Clone, Debug)]
+pub(crate) struct LeaseId {
+    pub(crate) owner: OwnerId,
+    pub(crate) fencing: u64,
+}
+
+/// An authorization transaction in the store.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// It is the caller's now, and nobody else's.
+    Taken(String),
+    /// Another caller took it; its result, once there is one.
+    Used(Option<String>),
+    /// There is none, or it expired.
+    Absent,
+}
+
+/// The store contract. Every write is atomic, and durable when it returns; "busy" and "down" are different answers.
+pub(crate) trait Store: Send + Sync {
+    /// The newest committed record.
+    fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Record>>>;
+
+    /// The token commit, conditional on (`grant_id`, `generation`) alone. Clears lease and intent only where they carry
+    /// the commit's fencing number.
+    fn commit<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        commit: &'a Commit,
+    ) -> BoxFuture<'a, Result<Committed>>;
+
+    /// Writes `record` if the row's revision is `expected` (`None`: if there is no row); says whether it did.
+    fn compare_and_set<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        expected: Option<u64>,
+        record: &'a Record,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Takes the lease and writes the intent, where no live lease stands. The lease's time is the store's.
+    fn acquire<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        owner: &'a OwnerId,
+        ttl: Duration,
+        now: UnixMillis,
+    ) -> BoxFuture<'a, Result<Acquired>>;
+
+    /// Prolongs a lease; false when it is no longer held.
+    fn renew<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        lease: &'a LeaseId,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<bool>>;
+
+    /// Gives a lease back and leaves `intent` behind: the earlier one where nothing was sent, one's own where the answer is
+    /// unknown, none where it is settled.
+    fn release<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        lease: &'a LeaseId,
+        intent: Option<&'a Intent>,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Marks the record and gives the lease back; writes nothing and says `None` when the lease is no longer held.
+    fn mark<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        lease: &'a LeaseId,
+        mark: &'a Mark,
+        intent: Option<&'a Intent>,
+        now: UnixMillis,
+    ) -> BoxFuture<'a, Result<Option<Record>>>;
+
+    /// Records of a client registration, tombstones left out, by subject and slot.
+    fn list<'a>(&'a self, client: &'a str) -> BoxFuture<'a, Result<Vec<Record>>>;
+
+    /// Keeps an authorization transaction until it expires.
+    fn put_pending<'a>(
+        &'a self,
+        state: &'a str,
+        document: &'a str,
+        now: UnixMillis,
+        expires_at: UnixMillis,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Gives an authorization transaction to one caller.
+    fn take_pending<'a>(
+        &'a self,
+        state: &'a str,
+        now: UnixMillis,
+    ) -> BoxFuture<'a, Result<Pending>>;
+
+    /// Keeps the result of a taken transaction for later callers, until it expires.
+    fn settle_pending<'a>(&'a self, state: &'a str, result: &'a str) -> BoxFuture<'a, Result<()>>;
+}

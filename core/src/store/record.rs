@@ -1,0 +1,564 @@
+//! The record: all that is stored about one grant, the same in every language and store.
+//!
+//! Fields of newer versions that this one does not know survive a rewrite (`unknown`), so that a newer Python beside an
+//! older PHP goes on working. Every change of a record is a pure function here; a store only makes it atomic.
+
+use crate::clock::UnixMillis;
+use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The format that this version writes.
+pub(crate) const FORMAT: u32 = 1;
+
+/// How many entries of the trail are kept.
+const TRAIL_LENGTH: usize = 20;
+
+/// Names one grant: what one subject allowed one client registration, in one slot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct GrantKey {
+    /// The client registration: provider and client identifier.
+    pub(crate) client: String,
+    /// The application's own name for the user.
+    pub(crate) subject: String,
+    /// One of several refresh tokens of one consent; usually empty.
+    pub(crate) slot: String,
+}
+
+/// Whether a grant can be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// It can.
+    #[default]
+    Active,
+    /// Not before the user consents again.
+    NeedsConsent,
+    /// A revocation at the provider is under way.
+    Revoking,
+    /// It was revoked or forgotten: only its identity is kept, so that a late answer is recognised.
+    Tombstone,
+}
+
+impl Status {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::NeedsConsent => "needs_consent",
+            Status::Revoking => "revoking",
+            Status::Tombstone => "tombstone",
+        }
+    }
+}
+
+/// Why the user has to consent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ConsentReason {
+    /// The provider refused the newest refresh token.
+    Revoked,
+    /// It is past the expiry that the provider told.
+    Expired,
+    /// An earlier attempt was answered, but nobody saw the answer.
+    OutcomeLost,
+    /// The access token is used up and the consent brought no refresh token.
+    NoRefreshToken,
+}
+
+impl ConsentReason {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            ConsentReason::Revoked => "revoked",
+            ConsentReason::Expired => "expired",
+            ConsentReason::OutcomeLost => "outcome_lost",
+            ConsentReason::NoRefreshToken => "no_refresh_token",
+        }
+    }
+}
+
+/// One access token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredAccessToken {
+    /// The token.
+    pub(crate) token: Secret,
+    /// OAuth 1: the token secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) secret: Option<Secret>,
+    /// `Bearer`, or what the provider said.
+    pub(crate) token_type: String,
+    /// When the answer arrived.
+    pub(crate) obtained_at: UnixMillis,
+    /// Until when it is valid; unknown or for ever when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<UnixMillis>,
+    /// What it may be used for.
+    #[serde(default)]
+    pub(crate) scope: Vec<String>,
+    /// The resource (RFC 8707) that it is for; empty for the grant's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) resource: String,
+    /// What a newer version knows.
+    #[serde(flatten)]
+    pub(crate) unknown: Map<String, Value>,
+}
+
+/// The tokens of one answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tokens {
+    /// Access tokens, the grant's own first.
+    pub(crate) access: Vec<StoredAccessToken>,
+    /// The refresh token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh: Option<Secret>,
+    /// Until when the refresh token is valid, where the provider told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh_expires_at: Option<UnixMillis>,
+    /// Further fields of the answer, as they came.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) response: Map<String, Value>,
+}
+
+/// When the next attempt may be made, and how many failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Retry {
+    /// No request before this.
+    pub(crate) not_before: UnixMillis,
+    /// Failed attempts in a row.
+    pub(crate) failures: u32,
+    /// The class of the last failure.
+    pub(crate) class: String,
+    /// Client authentication and endpoint that it concerns; empty for every configuration.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) fingerprint: String,
+}
+
+/// A renewal that was stored but must not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hold {
+    /// Why.
+    pub(crate) reason: String,
+    /// Since when.
+    pub(crate) at: UnixMillis,
+}
+
+/// One entry of the trail; never a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TrailEntry {
+    /// When.
+    pub(crate) at: UnixMillis,
+    /// The generation that was spent or committed.
+    pub(crate) generation: u64,
+    /// The class of the answer, or what was done.
+    pub(crate) what: String,
+}
+
+/// All that is stored about one grant, but for lease and intent, which stand beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// Format of this record.
+    pub(crate) format: u32,
+    /// The client registration.
+    pub(crate) client: String,
+    /// The application's name for the user.
+    pub(crate) subject: String,
+    /// The slot.
+    #[serde(default)]
+    pub(crate) slot: String,
+    /// Random, new with each consent that brings a refresh token.
+    pub(crate) grant_id: String,
+    /// + 1 with each committed renewal.
+    pub(crate) generation: u64,
+    /// + 1 with each write of the row other than lease and intent.
+    pub(crate) revision: u64,
+    /// Whether it can be used.
+    #[serde(default)]
+    pub(crate) status: Status,
+    /// Why the user has to consent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<ConsentReason>,
+    /// Since when the status stands.
+    #[serde(default)]
+    pub(crate) status_at: UnixMillis,
+    /// The tokens; none in a tombstone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tokens: Option<Tokens>,
+    /// The fencing number of the lease under which the tokens were committed.
+    #[serde(default)]
+    pub(crate) committed_fencing: u64,
+    /// A second answer to the same renewal, tried once when the first is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) alternate: Option<Tokens>,
+    /// Back-off after failures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retry: Option<Retry>,
+    /// Back-off of refreshes that a 401 of the API forces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) forced: Option<Retry>,
+    /// The tokens are stored but must not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hold: Option<Hold>,
+    /// When disuse would let the refresh token die.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keepalive_at: Option<UnixMillis>,
+    /// When consent was given.
+    pub(crate) created_at: UnixMillis,
+    /// When the row was last written.
+    pub(crate) updated_at: UnixMillis,
+    /// The last things that happened.
+    #[serde(default)]
+    pub(crate) trail: Vec<TrailEntry>,
+    /// What a newer version knows.
+    #[serde(flatten)]
+    pub(crate) unknown: Map<String, Value>,
+}
+
+/// The durable note, written with the lease, that a generation is about to be spent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    /// The consent whose token it is.
+    pub(crate) grant_id: String,
+    /// The generation about to be spent.
+    pub(crate) generation: u64,
+    /// When, by the writer's clock.
+    pub(crate) at: UnixMillis,
+    /// How many times this generation has been sent before without an answer being seen.
+    #[serde(default)]
+    pub(crate) repeats: u32,
+}
+
+/// A token commit: conditional on (`grant_id`, `generation`) and on nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    /// The consent that was renewed.
+    pub(crate) grant_id: String,
+    /// The generation that was spent.
+    pub(crate) generation: u64,
+    /// What the provider answered.
+    pub(crate) tokens: Tokens,
+    /// The fencing number of the sender's lease.
+    pub(crate) fencing: u64,
+    /// When the answer arrived.
+    pub(crate) at: UnixMillis,
+    /// When disuse would let the new refresh token die.
+    pub(crate) keepalive_at: Option<UnixMillis>,
+}
+
+/// What a token commit makes of the record that stands.
+#[derive(Clone, Debug)]
+pub(crate) enum Merged {
+    /// This is to be written.
+    Write(Box<Record>),
+    /// The answer belongs to a consent that is gone, or is older than what stands.
+    Superseded,
+}
+
+/// A change of a record other than a commit, made by the holder of the lease.
+#[derive(Clone, Debug)]
+pub(crate) enum Mark {
+    /// The user has to consent again.
+    NeedsConsent(ConsentReason),
+    /// No attempt before a time.
+    BackOff(Retry),
+    /// Refreshes that a 401 forces pause until a time.
+    ForcedBackOff(Retry),
+    /// The primary was refused: the other answer to the same renewal is tried instead.
+    UseAlternate,
+    /// A revocation at the provider has begun.
+    Revoking,
+}
+
+impl Record {
+    /// A record of a new consent.
+    pub(crate) fn new(key: &GrantKey, grant_id: String, tokens: Tokens, now: UnixMillis) -> Self {
+        let mut record = Record {
+            format: FORMAT,
+            client: key.client.clone(),
+            subject: key.subject.clone(),
+            slot: key.slot.clone(),
+            grant_id,
+            generation: 1,
+            revision: 1,
+            status: Status::Active,
+            reason: None,
+            status_at: now,
+            tokens: Some(tokens),
+            committed_fencing: 0,
+            alternate: None,
+            retry: None,
+            forced: None,
+            hold: None,
+            keepalive_at: None,
+            created_at: now,
+            updated_at: now,
+            trail: Vec::new(),
+            unknown: Map::new(),
+        };
+        record.leave_trail(now, "granted");
+        record
+    }
+
+    /// Its key.
+    #[must_use]
+    pub(crate) fn key(&self) -> GrantKey {
+        GrantKey {
+            client: self.client.clone(),
+            subject: self.subject.clone(),
+            slot: self.slot.clone(),
+        }
+    }
+
+    /// The grant's own access token.
+    #[must_use]
+    pub(crate) fn access(&self) -> Option<&StoredAccessToken> {
+        self.tokens.as_ref()?.access.first()
+    }
+
+    /// The refresh token.
+    #[must_use]
+    pub(crate) fn refresh_token(&self) -> Option<&Secret> {
+        self.tokens.as_ref()?.refresh.as_ref()
+    }
+
+    /// Whether the grant was revoked or forgotten.
+    #[must_use]
+    pub(crate) fn is_tombstone(&self) -> bool {
+        self.status == Status::Tombstone
+    }
+
+    /// What `commit` makes of this record (`refresh.md`, One refresh, step 5).
+    pub(crate) fn merge(&self, commit: &Commit) -> Merged {
+        if self.is_tombstone() || self.grant_id != commit.grant_id {
+            return Merged::Superseded;
+        }
+        if self.generation == commit.generation {
+            return Merged::Write(Box::new(self.renewed(commit)));
+        }
+        if self.generation == commit.generation + 1 {
+            return self.with_second_answer(commit);
+        }
+        Merged::Superseded
+    }
+
+    fn renewed(&self, commit: &Commit) -> Record {
+        let mut next = self.clone();
+        next.tokens = Some(self.carried_over(&commit.tokens));
+        next.generation += 1;
+        next.committed_fencing = commit.fencing;
+        next.alternate = None;
+        next.set_status(Status::Active, None, commit.at);
+        next.retry = None;
+        next.keepalive_at = commit.keepalive_at;
+        next.leave_trail(commit.at, "refreshed");
+        next.touch(commit.at);
+        next
+    }
+
+    /// Two answers to one generation: the higher fencing number is primary, the other is kept.
+    fn with_second_answer(&self, commit: &Commit) -> Merged {
+        if commit.fencing == self.committed_fencing {
+            return Merged::Superseded; // the same sender's commit, tried again
+        }
+        let mut next = self.clone();
+        let arrived = self.carried_over(&commit.tokens);
+        if commit.fencing > self.committed_fencing {
+            next.alternate = next.tokens.replace(arrived);
+            next.committed_fencing = commit.fencing;
+        } else {
+            next.alternate = Some(arrived);
+        }
+        next.leave_trail(commit.at, "second_answer");
+        next.touch(commit.at);
+        Merged::Write(Box::new(next))
+    }
+
+    /// What an answer leaves out stays as it was: refresh token, scope.
+    fn carried_over(&self, answer: &Tokens) -> Tokens {
+        let mut tokens = answer.clone();
+        let Some(before) = &self.tokens else { return tokens };
+        if tokens.refresh.is_none() {
+            tokens.refresh.clone_from(&before.refresh);
+            tokens.refresh_expires_at = tokens.refresh_expires_at.or(before.refresh_expires_at);
+        }
+        if let (Some(new), Some(old)) = (tokens.access.first_mut(), before.access.first()) {
+            if new.scope.is_empty() {
+                new.scope.clone_from(&old.scope);
+            }
+            if new.secret.is_none() {
+                new.secret.clone_from(&old.secret);
+            }
+        }
+        tokens
+    }
+
+    /// What `mark` makes of this record.
+    pub(crate) fn marked(&self, mark: &Mark, now: UnixMillis) -> Record {
+        let mut next = self.clone();
+        match mark {
+            Mark::NeedsConsent(reason) => {
+                next.set_status(Status::NeedsConsent, Some(*reason), now);
+                next.leave_trail(now, reason.as_str());
+            }
+            Mark::BackOff(retry) => {
+                next.leave_trail(now, &retry.class);
+                next.retry = Some(retry.clone());
+            }
+            Mark::ForcedBackOff(retry) => next.forced = Some(retry.clone()),
+            Mark::UseAlternate => {
+                next.tokens = next.alternate.take();
+                next.leave_trail(now, "alternate");
+            }
+            Mark::Revoking => next.set_status(Status::Revoking, None, now),
+        }
+        next.touch(now);
+        next
+    }
+
+    /// What is left of the record after it was revoked or forgotten.
+    pub(crate) fn tombstone(&self, now: UnixMillis) -> Record {
+        let mut next = self.clone();
+        next.set_status(Status::Tombstone, None, now);
+        next.tokens = None;
+        next.alternate = None;
+        next.retry = None;
+        next.forced = None;
+        next.hold = None;
+        next.keepalive_at = None;
+        next.leave_trail(now, "deleted");
+        next.touch(now);
+        next
+    }
+
+    /// New consent in the place of this record: a new `grant_id` where it brought a refresh token, else a merge.
+    pub(crate) fn with_consent(&self, consent: Record) -> Record {
+        let brings_refresh_token = consent.refresh_token().is_some();
+        let mut next = consent;
+        next.revision = self.revision + 1;
+        next.unknown.clone_from(&self.unknown);
+        if brings_refresh_token || self.is_tombstone() || self.refresh_token().is_none() {
+            return next;
+        }
+        next.grant_id.clone_from(&self.grant_id);
+        next.generation = self.generation + 1;
+        next.tokens = next.tokens.as_ref().map(|tokens| self.carried_over(tokens));
+        next.created_at = self.created_at;
+        next
+    }
+
+    fn set_status(&mut self, status: Status, reason: Option<ConsentReason>, now: UnixMillis) {
+        if self.status != status || self.reason != reason {
+            self.status_at = now;
+        }
+        self.status = status;
+        self.reason = reason;
+    }
+
+    fn touch(&mut self, now: UnixMillis) {
+        self.revision += 1;
+        self.updated_at = now;
+    }
+
+    fn leave_trail(&mut self, at: UnixMillis, what: &str) {
+        if self.trail.len() >= TRAIL_LENGTH {
+            self.trail.drain(..=self.trail.len() - TRAIL_LENGTH);
+        }
+        self.trail.push(TrailEntry { at, generation: self.generation, what: what.to_owned() });
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn key() -> GrantKey {
+        GrantKey { client: "test:app".into(), subject: "alice".into(), slot: String::new() }
+    }
+
+    pub(crate) fn tokens(access: &str, refresh: Option<&str>) -> Tokens {
+        Tokens {
+            access: vec![StoredAccessToken {
+                token: access.into(),
+                secret: None,
+                token_type: "Bearer".into(),
+                obtained_at: 0,
+                expires_at: Some(3_600_000),
+                scope: vec!["read".into()],
+                resource: String::new(),
+                unknown: Map::new(),
+            }],
+            refresh: refresh.map(Secret::from),
+            refresh_expires_at: None,
+            response: Map::new(),
+        }
+    }
+
+    pub(crate) fn record() -> Record {
+        Record::new(&key(), "g1".into(), tokens("a1", Some("r1")), 0)
+    }
+
+    pub(crate) fn commit(generation: u64, fencing: u64, tokens: Tokens) -> Commit {
+        Commit { grant_id: "g1".into(), generation, tokens, fencing, at: 5, keepalive_at: None }
+    }
+
+    fn written(merged: Merged) -> Record {
+        match merged {
+            Merged::Write(record) => *record,
+            Merged::Superseded => panic!("superseded"),
+        }
+    }
+
+    #[test]
+    fn an_answer_without_refresh_token_keeps_the_old_one() {
+        let next = written(record().merge(&commit(1, 1, tokens("a2", None))));
+        assert_eq!(next.refresh_token(), Some(&"r1".into()));
+        assert_eq!((next.generation, next.revision), (2, 2));
+    }
+
+    #[test]
+    fn an_answer_for_a_consent_that_is_gone_is_superseded() {
+        let mut other = record();
+        other.grant_id = "g2".into();
+        let answer = commit(1, 1, tokens("a2", Some("r2")));
+        assert!(matches!(other.merge(&answer), Merged::Superseded));
+        assert!(matches!(record().tombstone(1).merge(&answer), Merged::Superseded));
+    }
+
+    #[test]
+    fn a_committed_generation_is_never_replaced_by_an_older_one() {
+        let second = written(record().merge(&commit(1, 1, tokens("a2", Some("r2")))));
+        let third = written(second.merge(&commit(2, 2, tokens("a3", Some("r3")))));
+        assert!(matches!(third.merge(&commit(1, 9, tokens("x", Some("x")))), Merged::Superseded));
+    }
+
+    #[test]
+    fn of_two_answers_to_one_generation_the_higher_fencing_is_primary_and_the_other_is_kept() {
+        let first = written(record().merge(&commit(1, 2, tokens("a2", Some("r2")))));
+        let late = written(first.merge(&commit(1, 1, tokens("b2", Some("s2")))));
+        assert_eq!(late.refresh_token(), Some(&"r2".into()));
+        assert_eq!(late.alternate.as_ref().unwrap().refresh, Some("s2".into()));
+        let newer = written(first.merge(&commit(1, 3, tokens("c2", Some("t2")))));
+        assert_eq!(newer.refresh_token(), Some(&"t2".into()));
+        assert_eq!(newer.generation, first.generation);
+    }
+
+    #[test]
+    fn the_same_commit_tried_again_changes_nothing() {
+        let answer = commit(1, 2, tokens("a2", Some("r2")));
+        let once = written(record().merge(&answer));
+        assert!(matches!(once.merge(&answer), Merged::Superseded));
+    }
+
+    #[test]
+    fn fields_of_a_newer_version_survive_a_rewrite() {
+        let mut json = serde_json::to_value(record()).unwrap();
+        json["from_the_future"] = serde_json::json!({"deep": [1, 2]});
+        let read: Record = serde_json::from_value(json).unwrap();
+        let next = written(read.merge(&commit(1, 1, tokens("a2", None))));
+        assert_eq!(serde_json::to_value(next).unwrap()["from_the_future"]["deep"][1], 2);
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let text = format!("{:?}", record());
+        assert!(!text.contains("a1\"") && !text.contains("r1\""));
+    }
+}
