@@ -45,9 +45,12 @@ pub struct Case {
     pub(crate) sandbox: Map<String, Value>,
     pub(crate) config: Map<String, Value>,
     pub(crate) store: Option<Value>,
+    /// Even root obeys file modes.
     pub(crate) obeys_file_modes: bool,
+    /// The testee's `{{temp}}/disk` is a disk of this size.
+    pub(crate) disk_kib: Option<u64>,
     pub(crate) steps: Vec<Step>,
-    pub(crate) requests: Vec<Value>,
+    pub(crate) requests: Value,
     pub(crate) store_calls: Option<Value>,
 }
 
@@ -123,8 +126,9 @@ struct File {
     store: Option<Value>,
     #[serde(default)]
     obeys_file_modes: bool,
+    disk_kib: Option<u64>,
     steps: Vec<Map<String, Value>>,
-    requests: Vec<Value>,
+    requests: Value,
     store_calls: Option<Value>,
 }
 
@@ -143,9 +147,7 @@ impl Case {
             return Err(format!("schema: {}; this runner reads {SCHEMA}", file.schema));
         }
         let steps = numbered("steps", file.steps, Step::read)?;
-        for (index, pattern) in file.requests.iter().enumerate() {
-            matcher::check(pattern).map_err(|error| format!("requests {}: {error}", index + 1))?;
-        }
+        matcher::check(&file.requests).map_err(|error| format!("requests: {error}"))?;
         if let Some(pattern) = &file.store_calls {
             matcher::check(pattern).map_err(|error| format!("store_calls: {error}"))?;
         }
@@ -160,6 +162,7 @@ impl Case {
             config: file.config,
             store: file.store,
             obeys_file_modes: file.obeys_file_modes,
+            disk_kib: file.disk_kib,
             steps,
             requests: file.requests,
             store_calls: file.store_calls,

@@ -23,6 +23,11 @@ impl Provider {
         self.sandbox.base_url()
     }
 
+    /// The part of the URL after the last colon.
+    pub(crate) fn port(&self) -> &str {
+        self.url().rsplit(':').next().unwrap_or_default()
+    }
+
     pub(crate) fn set_clock(&self, unix_millis: u64) {
         self.sandbox.set_clock(UNIX_EPOCH + Duration::from_millis(unix_millis));
     }
@@ -85,6 +90,9 @@ fn entry(entry: &JournalEntry) -> Value {
     }
     let names = entry.form.iter().map(|(name, _)| name.as_str()).collect();
     fields.insert("form_names".to_owned(), names);
+    // The sandbox notes what it acted on; a fault may have kept it from acting.
+    let grant_type = entry.form.iter().find(|(name, _)| name == "grant_type");
+    fields.insert("grant_type".to_owned(), grant_type.map(|(_, value)| value.as_str()).into());
     fields.insert("query".to_owned(), by_name(entry.query.iter().cloned()));
     fields.insert("form".to_owned(), by_name(entry.form.iter().cloned()));
     value

@@ -23,6 +23,9 @@ use tempfile::TempDir;
 /// Where the clocks of a case stand when it begins: 2030-01-01T00:00:00Z in Unix milliseconds.
 const BEGINNING: u64 = 1_893_456_000_000;
 
+/// Length of `{{large}}`, a text that does not fit a small disk.
+const LARGE: usize = 600 << 10;
+
 /// How long the runner waits for something that has to come by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -123,6 +126,7 @@ struct Run<'a> {
     testee: &'a Testee,
     provider: Provider,
     process: Process,
+    denied: Denied,
     folder: TempDir,
     names: Map<String, Value>,
     clock: u64,
@@ -143,9 +147,10 @@ impl<'a> Run<'a> {
         if case.clock == ClockKind::Set {
             provider.set_clock(BEGINNING);
         }
-        let denied = Denied { override_of_file_modes: case.obeys_file_modes, beyond_kib: None };
+        let denied = denied(case, &folder)?;
         let mut run = Run {
-            process: Process::start(testee, denied)?,
+            process: Process::start(testee, &denied)?,
+            denied,
             names: Map::new(),
             clock: BEGINNING,
             clients: BTreeSet::new(),
@@ -162,10 +167,14 @@ impl<'a> Run<'a> {
             folder,
         };
         let temp = run.folder.path().display().to_string();
-        run.names.insert("sandbox".to_owned(), json!({ "url": run.provider.url() }));
+        run.names.insert(
+            "sandbox".to_owned(),
+            json!({ "url": run.provider.url(), "port": run.provider.port() }),
+        );
         run.names.insert("db".to_owned(), json!(format!("{temp}/grants.db")));
         run.names.insert("temp".to_owned(), json!(temp));
         run.names.insert("now".to_owned(), json!(BEGINNING));
+        run.names.insert("large".to_owned(), json!("x".repeat(LARGE)));
         Ok(run)
     }
 
@@ -498,11 +507,7 @@ impl<'a> Run<'a> {
         }
         self.clients.clear();
         self.clients_with_own_store.clear();
-        let denied = Denied {
-            override_of_file_modes: self.case.obeys_file_modes,
-            beyond_kib: how.file_size_limit,
-        };
-        self.process = Process::start(self.testee, denied)?;
+        self.process = Process::start(self.testee, &self.denied)?;
         Ok(json!({ "ok": null }))
     }
 
@@ -571,28 +576,21 @@ impl<'a> Run<'a> {
     }
 
     fn check_requests(&mut self, journal: &[Value]) -> Result<(), String> {
-        let expected = template::fill(&Value::Array(self.case.requests.clone()), &self.names)?;
-        let expected = expected.as_array().map(Vec::as_slice).unwrap_or_default();
-        let place = "requests at the provider".to_owned();
-        if expected.len() != journal.len() {
-            let message = format!(
-                "expected {}, got {}:\n{}",
-                expected.len(),
-                journal.len(),
-                journal.iter().map(one_line).collect::<Vec<_>>().join("\n")
-            );
-            self.failures.push(Failure { place, message });
-            return Ok(());
-        }
-        for (index, (pattern, entry)) in expected.iter().zip(journal).enumerate() {
-            for mismatch in matcher::mismatches(pattern, Some(entry)) {
-                let message = format!(
-                    "request {}: {mismatch}\n      of        {}",
-                    index + 1,
-                    one_line(entry)
-                );
-                self.failures.push(Failure { place: place.clone(), message });
+        let expected = template::fill(&self.case.requests, &self.names)?;
+        let got = Value::from(journal);
+        let mut message = String::new();
+        for mismatch in matcher::mismatches(&expected, Some(&got)) {
+            match mismatch.at.is_empty() {
+                true => {
+                    message = format!("expected {}, got {}", count_of(&expected), journal.len())
+                }
+                false => message = format!("{message}\n    {mismatch}"),
             }
+        }
+        if !message.is_empty() {
+            let lines: Vec<_> = journal.iter().map(one_line).collect();
+            let message = format!("{message}\n    all of them:\n{}", lines.join("\n"));
+            self.failures.push(Failure { place: "requests at the provider".to_owned(), message });
         }
         Ok(())
     }
@@ -619,10 +617,27 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What the case has the operating system deny its testee.
+fn denied(case: &Case, folder: &TempDir) -> Result<Denied, String> {
+    let disk = folder.path().join("disk");
+    if case.disk_kib.is_some() {
+        std::fs::create_dir(&disk).map_err(|error| format!("{}: {error}", disk.display()))?;
+    }
+    Ok(Denied {
+        override_of_file_modes: case.obeys_file_modes,
+        more_disk_than: case.disk_kib.map(|kib| (disk, kib)),
+    })
+}
+
 fn append(list: &mut Value, more: &Value) {
     let mut items = list.as_array().cloned().unwrap_or_default();
     items.extend(more.as_array().cloned().unwrap_or_default());
     *list = Value::Array(items);
+}
+
+/// How many a pattern wants, where it is a list.
+fn count_of(pattern: &Value) -> String {
+    pattern.as_array().map_or_else(|| pattern.to_string(), |items| items.len().to_string())
 }
 
 /// A request at the provider as one line for people.
@@ -716,7 +731,6 @@ struct AwaitRequests {
 struct Restart {
     #[serde(default)]
     kill: bool,
-    file_size_limit: Option<u64>,
 }
 
 #[derive(Deserialize)]

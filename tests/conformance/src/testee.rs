@@ -70,12 +70,12 @@ pub struct Testee {
 }
 
 /// What the operating system denies a testee, so that a case can show what happens then.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Denied {
     /// Even root obeys file modes.
     pub(crate) override_of_file_modes: bool,
-    /// No file can be written beyond this many KiB, as on a full disk.
-    pub(crate) beyond_kib: Option<u64>,
+    /// This folder is a disk of this many KiB, which only the testee sees.
+    pub(crate) more_disk_than: Option<(PathBuf, u64)>,
 }
 
 /// Why there was no reply.
@@ -91,7 +91,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(testee: &Testee, denied: Denied) -> Result<Self, NoReply> {
+    pub(crate) fn start(testee: &Testee, denied: &Denied) -> Result<Self, NoReply> {
         let mut child = command_line(testee, denied)
             .current_dir(&testee.root)
             .envs(&testee.command.environment)
@@ -198,17 +198,18 @@ impl Drop for Process {
     }
 }
 
-fn command_line(testee: &Testee, denied: Denied) -> Command {
+fn command_line(testee: &Testee, denied: &Denied) -> Command {
     let mut words = Vec::new();
     if denied.override_of_file_modes {
         words.extend(
             ["setpriv", "--bounding-set=-dac_override,-dac_read_search"].map(str::to_owned),
         );
     }
-    if let Some(kib) = denied.beyond_kib {
-        // `ulimit -f` counts 512-byte blocks; the signal is ignored so that a write fails as it does on a full disk.
-        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", kib * 2);
-        words.extend(["sh".to_owned(), "-c".to_owned(), script, "sh".to_owned()]);
+    if let Some((folder, kib)) = &denied.more_disk_than {
+        // A mount of its own, in a namespace that ends with the testee; a plain user is root there.
+        words.extend(["unshare", "--map-root-user", "--mount", "sh", "-c"].map(str::to_owned));
+        words.push(format!("mount -t tmpfs -o size={kib}k tmpfs \"$1\" && shift && exec \"$@\""));
+        words.extend(["sh".to_owned(), folder.display().to_string()]);
     }
     words.extend(testee.command.command.iter().cloned());
     let mut command = Command::new(&words[0]);

@@ -60,7 +60,7 @@ const ACTIONS: &[Action] = &[
     runner("clock", &[], &["advance", "advance_client", "advance_provider"]),
     runner("await_event", &["event"], &["subject"]),
     runner("await_requests", &["path", "count"], &[]),
-    runner("restart", &[], &["kill", "file_size_limit"]),
+    runner("restart", &[], &["kill"]),
     runner("sandbox.consent", &["url"], &["user", "deny"]),
     runner("sandbox.fault", &["on", "kind"], FAULT_OPTIONS),
     runner("sandbox.clear_faults", &[], &[]),
@@ -101,12 +101,13 @@ impl Action {
 }
 
 /// Where the reply to a command rightly carries a token, or an echo of what was sent, as paths; `*` is any item of a
-/// list. An authorization URL names OAuth 1 temporary credentials.
+/// list. The state of OAuth 1 is the
+/// identifier of the temporary credentials, which is in the authorization URL too.
 pub(crate) fn carries_secrets(command: &str) -> &'static [&'static [&'static str]] {
     match command {
         "access_token" => &[&["token"]],
         "headers" => &[&["*", "1"]],
-        "begin" => &[&["url"]],
+        "begin" => &[&["url"], &["state"]],
         "request" => &[&["body_base64"], &["body"], &["json"]],
         _ => &[],
     }
