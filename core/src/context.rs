@@ -150,14 +150,14 @@ pub(crate) fn no_offline_way(provider: &str) -> Error {
 /// What a client has opened in this process.
 pub(crate) struct Context {
     pub(crate) settings: Arc<Settings>,
-    pub(crate) http: HttpClient,
+    pub(crate) http: Arc<HttpClient>,
     pub(crate) store: Arc<dyn Store>,
     discovered: OnceCell<Arc<Provider>>,
 }
 
 impl Context {
     pub(crate) fn new(settings: Arc<Settings>, store: Arc<dyn Store>) -> Result<Self> {
-        let http = HttpClient::new(&settings.timeouts, settings.user_agent.as_deref())?;
+        let http = HttpClient::shared(&settings.timeouts, settings.user_agent.as_deref())?;
         Ok(Context { settings, http, store, discovered: OnceCell::new() })
     }
 

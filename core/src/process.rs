@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_the_error_internal_without_quoting_data() {
-        let error = guard::<()>(|| panic!("token {}", "s3cret")).unwrap_err();
+        let error = guard::<()>(|| panic!("token {}", String::from("s3cret"))).unwrap_err();
         assert_eq!(error.code(), Code::Internal);
         assert!(!error.message().contains("s3cret"));
     }

@@ -154,7 +154,7 @@ impl Journal {
             content_type: header("content-type"),
             accept: header("accept"),
             program: header("x-program"),
-            grant_type: None,
+            grant_type: first_value(request, "grant_type"),
             client: None,
             user: None,
             family: None,
@@ -183,6 +183,10 @@ impl Journal {
     pub(crate) fn clear(&mut self) -> usize {
         std::mem::take(&mut self.entries).len()
     }
+}
+
+fn first_value(request: &Request, name: &str) -> Option<String> {
+    request.form_pairs().into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 /// The names that stand for secrets in the journal.

@@ -222,7 +222,6 @@ fn grant_tokens(
 ) -> Result<Value, Error> {
     let parameters = form_parameters(request)?;
     let grant_type = required(&parameters, "grant_type");
-    entry.grant_type = grant_type.as_ref().ok().map(|&text| text.to_owned());
     let client = authenticate_client(request, &parameters, entry)?;
     match grant_type? {
         "authorization_code" => exchange_code(state, client, &parameters, entry),

@@ -4,8 +4,11 @@
 use super::policy::is_loopback;
 use crate::config::Timeouts;
 use crate::error::{Code, Error, Result};
+use crate::process::ProcessCell;
 use futures_util::StreamExt;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use url::Url;
 
@@ -60,7 +63,23 @@ pub(crate) enum Sent {
 }
 
 impl HttpClient {
-    pub(crate) fn new(timeouts: &Timeouts, user_agent: Option<&str>) -> Result<Self> {
+    /// The pools of this process for these settings: reading the trusted certificates takes longer than all else that
+    /// opening a client does.
+    pub(crate) fn shared(timeouts: &Timeouts, user_agent: Option<&str>) -> Result<Arc<Self>> {
+        type Settings = (u64, Option<String>);
+        static POOLS: ProcessCell<Mutex<HashMap<Settings, Arc<HttpClient>>>> = ProcessCell::new();
+        let settings = (timeouts.connect.to_bits(), user_agent.map(str::to_owned));
+        let pools = POOLS.get_or_try(|| Ok(Mutex::default()))?;
+        let mut pools = pools.lock().expect("no holder panics");
+        if let Some(client) = pools.get(&settings) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(HttpClient::new(timeouts, user_agent)?);
+        pools.insert(settings, Arc::clone(&client));
+        Ok(client)
+    }
+
+    fn new(timeouts: &Timeouts, user_agent: Option<&str>) -> Result<Self> {
         let own = concat!("evergrant/", env!("CARGO_PKG_VERSION"));
         let user_agent =
             user_agent.map_or_else(|| own.to_owned(), |agent| format!("{agent} {own}"));

@@ -125,7 +125,7 @@ pub fn sign<T: AsRef<str>>(
 
     let (_, token_secret) = credentials.token.unwrap_or_default();
     let key = key(credentials.client_secret, token_secret);
-    let mut header = AuthorizationHeader::new(request.realm, 512);
+    let mut header = AuthorizationHeader::new(request.realm, 1024);
     for (name, value) in protocol {
         header.push(name, value);
     }
@@ -173,11 +173,12 @@ fn collect_parameters<T: AsRef<str>>(
     let query = request.url.query().unwrap_or_default();
     let form = || request.form.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
     let form_length: usize = form().map(|(name, value)| name.len() + value.len()).sum();
-    // Twice what came in, and the protocol parameters: enough unless nearly all of it must be encoded.
-    let capacity = 2 * (query.len() + form_length) + 512;
+    let protocol_length: usize =
+        protocol.iter().map(|(name, value)| name.len() + value.len()).sum();
     let count = protocol.len() + request.form.len() + query.len() / 8;
 
-    let mut parameters = Parameters::with_capacity(capacity, count);
+    let mut parameters =
+        Parameters::with_room_for(query.len() + form_length + protocol_length, count);
     parameters.push_query(query);
     for (name, value) in protocol.iter().copied().chain(form()) {
         parameters.push(name, value);

@@ -1,50 +1,51 @@
 //! The `Authorization` header (RFC 5849 section 3.5.1).
 
-use super::encoding::{Times, encode};
+use super::encoding::{EncodedText, Times};
 
 /// A header value under construction.
 pub(super) struct AuthorizationHeader {
-    value: Vec<u8>,
+    value: EncodedText,
     separator: &'static [u8],
 }
 
 impl AuthorizationHeader {
-    /// Starts with the scheme and, where given, the realm, which is a quoted string and not encoded.
-    pub(super) fn new(realm: Option<&str>, capacity: usize) -> Self {
-        let mut value = Vec::with_capacity(capacity);
-        value.extend_from_slice(b"OAuth ");
+    /// Starts with the scheme and, where given, the realm, which is a quoted string and not encoded;
+    /// `length` is what to make room for.
+    pub(super) fn new(realm: Option<&str>, length: usize) -> Self {
+        let mut value = EncodedText::with_room_for(length);
+        value.push(b"OAuth ");
         let mut header = AuthorizationHeader { value, separator: b"" };
         if let Some(realm) = realm {
-            header.push_with("realm", |out| append_quoted_string(out, realm));
+            header.push_with("realm", |out| push_quoted_string(out, realm));
         }
         header
     }
 
     /// Adds a parameter.
     pub(super) fn push(&mut self, name: &str, value: &str) {
-        self.push_with(name, |out| encode(out, value.as_bytes(), Times::Once));
+        self.push_with(name, |out| out.encode(value, Times::Once));
     }
 
     /// Adds a parameter whose value `write` appends, encoded.
-    pub(super) fn push_with(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        self.value.extend_from_slice(self.separator);
-        encode(&mut self.value, name.as_bytes(), Times::Once);
-        self.value.extend_from_slice(b"=\"");
+    pub(super) fn push_with(&mut self, name: &str, write: impl FnOnce(&mut EncodedText)) {
+        self.value.push(self.separator);
+        self.value.encode(name, Times::Once);
+        self.value.push(b"=\"");
         write(&mut self.value);
-        self.value.push(b'"');
+        self.value.push(b"\"");
         self.separator = b", ";
     }
 
     pub(super) fn finish(self) -> String {
-        String::from_utf8(self.value).expect("realm and percent-encoded text are ASCII")
+        self.value.into_string()
     }
 }
 
-fn append_quoted_string(out: &mut Vec<u8>, text: &str) {
+fn push_quoted_string(out: &mut EncodedText, text: &str) {
     for byte in text.bytes() {
         if matches!(byte, b'"' | b'\\') {
-            out.push(b'\\');
+            out.push(b"\\");
         }
-        out.push(byte);
+        out.push(&[byte]);
     }
 }

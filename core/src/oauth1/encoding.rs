@@ -1,8 +1,7 @@
 //! Percent-encoding (RFC 5849 section 3.6): everything but the unreserved characters of RFC 3986
 //! section 2.3 becomes `%XX` with upper-case digits.
 
-/// How an encoded byte begins: `%`, or `%25` for text that is encoded a second time, as each parameter
-/// is in the base string.
+/// Whether text is encoded once, or once more, as each parameter is in the base string.
 #[derive(Clone, Copy)]
 pub(super) enum Times {
     Once,
@@ -10,47 +9,137 @@ pub(super) enum Times {
 }
 
 impl Times {
-    fn escape(self) -> &'static [u8] {
+    fn table(self) -> &'static Table {
         match self {
-            Times::Once => b"%",
-            Times::Twice => b"%25",
+            Times::Once => &ONCE,
+            Times::Twice => &TWICE,
         }
     }
 }
 
-const UNRESERVED: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        table[byte as usize] =
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+/// What each byte becomes, padded to one store of the machine; how long that is stands in the last
+/// place. Copying all of it is faster than asking each byte what it is.
+type Table = [[u8; ENTRY]; 256];
+
+const ENTRY: usize = 8;
+/// `%25XX`.
+const LONGEST: usize = 5;
+
+static ONCE: Table = table(b"%");
+static TWICE: Table = table(b"%25");
+
+const fn table(escape: &[u8]) -> Table {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut table = [[0; ENTRY]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let entry = &mut table[byte];
+        if is_unreserved(byte) {
+            entry[0] = byte as u8;
+            entry[ENTRY - 1] = 1;
+        } else {
+            let mut length = 0;
+            while length < escape.len() {
+                entry[length] = escape[length];
+                length += 1;
+            }
+            entry[length] = DIGITS[byte >> 4];
+            entry[length + 1] = DIGITS[byte & 15];
+            entry[ENTRY - 1] = length as u8 + 2;
+        }
         byte += 1;
     }
     table
-};
+}
 
-/// Appends `text`, encoded.
-pub(super) fn encode(out: &mut Vec<u8>, text: &[u8], times: Times) {
-    let mut rest = text;
-    while let Some((byte, after)) = append_unreserved(out, rest) {
-        append_escaped(out, byte, times);
-        rest = after;
+const fn is_unreserved(byte: usize) -> bool {
+    let byte = byte as u8;
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// Text under construction, in room that is made before it is written to: nothing is asked per byte.
+pub(super) struct EncodedText {
+    room: Vec<u8>,
+    end: usize,
+}
+
+impl EncodedText {
+    /// Room for `length` bytes of output and to encode the last of them.
+    pub(super) fn with_room_for(length: usize) -> Self {
+        EncodedText { room: vec![0; length + ENTRY], end: 0 }
+    }
+
+    /// Room that the encoding of `length` bytes needs, though it will seldom fill it.
+    pub(super) const fn longest(length: usize) -> usize {
+        LONGEST * length
+    }
+
+    /// Bytes written.
+    pub(super) fn len(&self) -> usize {
+        self.end
+    }
+
+    /// What was written.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.room[..self.end]
+    }
+
+    /// Appends `text`, which is ASCII, as it is.
+    pub(super) fn push(&mut self, text: &[u8]) {
+        self.room_for(text.len())[..text.len()].copy_from_slice(text);
+        self.end += text.len();
+    }
+
+    /// Appends `text`, encoded.
+    pub(super) fn encode(&mut self, text: &str, times: Times) {
+        let room = self.room_for(Self::longest(text.len()));
+        let table = times.table();
+        let mut end = 0;
+        for byte in text.bytes() {
+            end += write_entry(&mut room[end..], &table[usize::from(byte)]);
+        }
+        self.end += end;
+    }
+
+    /// Appends `text`, which is `application/x-www-form-urlencoded`, decoded and encoded again: `+` and
+    /// `%20` both become an encoded space. A `%` without two hexadecimal digits stands for itself.
+    pub(super) fn reencode_form(&mut self, text: &str, times: Times) {
+        let room = self.room_for(Self::longest(text.len()));
+        let table = times.table();
+        let mut end = 0;
+        let mut rest = text.as_bytes();
+        while let Some((&byte, after)) = rest.split_first() {
+            let (decoded, after) = match byte {
+                b'+' => (b' ', after),
+                b'%' => split_hex(after).unwrap_or((byte, after)),
+                _ => (byte, after),
+            };
+            end += write_entry(&mut room[end..], &table[usize::from(decoded)]);
+            rest = after;
+        }
+        self.end += end;
+    }
+
+    /// What was written.
+    pub(super) fn into_string(mut self) -> String {
+        self.room.truncate(self.end);
+        String::from_utf8(self.room).expect("encoded text and what is pushed between is ASCII")
+    }
+
+    /// At least `length` bytes behind the text, and one entry more.
+    fn room_for(&mut self, length: usize) -> &mut [u8] {
+        let wanted = self.end + length + ENTRY;
+        if wanted > self.room.len() {
+            self.room.resize(wanted.max(2 * self.room.len()), 0);
+        }
+        &mut self.room[self.end..]
     }
 }
 
-/// Appends `text`, which is `application/x-www-form-urlencoded`, decoded and encoded again: `+` and
-/// `%20` both become an encoded space. A `%` without two hexadecimal digits stands for itself.
-pub(super) fn reencode_form(out: &mut Vec<u8>, text: &[u8], times: Times) {
-    let mut rest = text;
-    while let Some((byte, after)) = append_unreserved(out, rest) {
-        let (decoded, after) = match byte {
-            b'+' => (b' ', after),
-            b'%' => split_hex(after).unwrap_or((byte, after)),
-            _ => (byte, after),
-        };
-        append_byte(out, decoded, times);
-        rest = after;
-    }
+/// Writes all of an entry; gives how much of it counts.
+fn write_entry(room: &mut [u8], entry: &[u8; ENTRY]) -> usize {
+    room[..ENTRY].copy_from_slice(entry);
+    usize::from(entry[ENTRY - 1])
 }
 
 /// Decodes `%XX`; `+` stands for itself.
@@ -66,28 +155,6 @@ pub(super) fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// Copies the unreserved run at the start of `text`; gives the byte that ended it and what follows.
-fn append_unreserved<'a>(out: &mut Vec<u8>, text: &'a [u8]) -> Option<(u8, &'a [u8])> {
-    let run = text.iter().position(|&byte| !UNRESERVED[usize::from(byte)]);
-    let (unreserved, rest) = text.split_at(run.unwrap_or(text.len()));
-    out.extend_from_slice(unreserved);
-    rest.split_first().map(|(&byte, after)| (byte, after))
-}
-
-fn append_byte(out: &mut Vec<u8>, byte: u8, times: Times) {
-    if UNRESERVED[usize::from(byte)] {
-        out.push(byte);
-    } else {
-        append_escaped(out, byte, times);
-    }
-}
-
-fn append_escaped(out: &mut Vec<u8>, byte: u8, times: Times) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    out.extend_from_slice(times.escape());
-    out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-}
-
 /// The byte that two leading hexadecimal digits stand for, and what follows them.
 fn split_hex(text: &[u8]) -> Option<(u8, &[u8])> {
     let (&[high, low], after) = text.split_first_chunk()?;
@@ -101,15 +168,15 @@ mod tests {
     use super::*;
 
     fn encoded(text: &str, times: Times) -> String {
-        let mut out = Vec::new();
-        encode(&mut out, text.as_bytes(), times);
-        String::from_utf8(out).unwrap()
+        let mut out = EncodedText::with_room_for(0);
+        out.encode(text, times);
+        out.into_string()
     }
 
     fn reencoded(text: &str) -> String {
-        let mut out = Vec::new();
-        reencode_form(&mut out, text.as_bytes(), Times::Once);
-        String::from_utf8(out).unwrap()
+        let mut out = EncodedText::with_room_for(0);
+        out.reencode_form(text, Times::Once);
+        out.into_string()
     }
 
     #[test]

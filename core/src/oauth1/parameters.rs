@@ -3,11 +3,11 @@
 //! Sorting them so gives the order that section 3.4.1.3.2 asks for, which is that of the parameters
 //! encoded once: `%` is the lowest character either way, and the `25` behind it is always the same.
 
-use super::encoding::{Times, encode, reencode_form};
+use super::encoding::{EncodedText, Times};
 
 /// The parameters of one request, in one buffer.
 pub(super) struct Parameters {
-    encoded: Vec<u8>,
+    encoded: EncodedText,
     parameters: Vec<Parameter>,
 }
 
@@ -20,44 +20,37 @@ struct Parameter {
 }
 
 impl Parameters {
-    /// `bytes` and `count` are guesses that spare growing.
-    pub(super) fn with_capacity(bytes: usize, count: usize) -> Self {
-        Parameters { encoded: Vec::with_capacity(bytes), parameters: Vec::with_capacity(count) }
+    /// Room for `count` parameters of `length` bytes together, before they are encoded.
+    pub(super) fn with_room_for(length: usize, count: usize) -> Self {
+        Parameters {
+            encoded: EncodedText::with_room_for(EncodedText::longest(length)),
+            parameters: Vec::with_capacity(count),
+        }
     }
 
     pub(super) fn push(&mut self, name: &str, value: &str) {
-        self.push_with(
-            |out| encode(out, name.as_bytes(), Times::Twice),
-            |out| {
-                encode(out, value.as_bytes(), Times::Twice);
-            },
-        );
+        self.push_with(name, value, EncodedText::encode);
     }
 
     /// Adds what a query holds. A piece without `=` is a name with an empty value; an empty piece is none.
     pub(super) fn push_query(&mut self, query: &str) {
         for piece in query.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            self.push_with(
-                |out| reencode_form(out, name.as_bytes(), Times::Twice),
-                |out| {
-                    reencode_form(out, value.as_bytes(), Times::Twice);
-                },
-            );
+            self.push_with(name, value, EncodedText::reencode_form);
         }
     }
 
-    fn push_with(&mut self, write_name: impl Fn(&mut Vec<u8>), write_value: impl Fn(&mut Vec<u8>)) {
-        let name = self.encoded.len();
-        write_name(&mut self.encoded);
-        let value = self.encoded.len();
-        write_value(&mut self.encoded);
-        self.parameters.push(Parameter { name, value, end: self.encoded.len() });
+    fn push_with(&mut self, name: &str, value: &str, write: fn(&mut EncodedText, &str, Times)) {
+        let start = self.encoded.len();
+        write(&mut self.encoded, name, Times::Twice);
+        let middle = self.encoded.len();
+        write(&mut self.encoded, value, Times::Twice);
+        self.parameters.push(Parameter { name: start, value: middle, end: self.encoded.len() });
     }
 
     /// Orders them by name, then by value (section 3.4.1.3.2).
     pub(super) fn sort(&mut self) {
-        let encoded = &self.encoded;
+        let encoded = self.encoded.as_bytes();
         self.parameters.sort_unstable_by(|a, b| {
             let by_name = encoded[a.name..a.value].cmp(&encoded[b.name..b.value]);
             by_name.then_with(|| encoded[a.value..a.end].cmp(&encoded[b.value..b.end]))
@@ -83,19 +76,19 @@ impl Parameters {
     }
 
     /// Appends the normalized parameters, percent-encoded.
-    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
+    pub(super) fn append_to(&self, out: &mut EncodedText) {
         for (index, parameter) in self.parameters.iter().enumerate() {
             if index > 0 {
-                out.extend_from_slice(AMPERSAND);
+                out.push(AMPERSAND);
             }
-            out.extend_from_slice(self.name(parameter));
-            out.extend_from_slice(EQUALS);
-            out.extend_from_slice(&self.encoded[parameter.value..parameter.end]);
+            out.push(self.name(parameter));
+            out.push(EQUALS);
+            out.push(&self.encoded.as_bytes()[parameter.value..parameter.end]);
         }
     }
 
     fn name(&self, parameter: &Parameter) -> &[u8] {
-        &self.encoded[parameter.name..parameter.value]
+        &self.encoded.as_bytes()[parameter.name..parameter.value]
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signatures over the base string (RFC 5849 sections 3.4.2 and 3.4.4).
 
-use super::encoding::{Times, encode};
+use super::encoding::{EncodedText, Times};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -50,37 +50,37 @@ impl fmt::Display for SignatureMethod {
 
 /// Appends the value of `oauth_signature`, percent-encoded for the header.
 pub(super) fn append_signature(
-    out: &mut Vec<u8>,
+    out: &mut EncodedText,
     method: SignatureMethod,
     base_string: &str,
-    key: &[u8],
+    key: &str,
 ) {
     match method {
         SignatureMethod::HmacSha1 => append_hmac::<Hmac<Sha1>>(out, base_string, key),
         SignatureMethod::HmacSha256 => append_hmac::<Hmac<Sha256>>(out, base_string, key),
-        SignatureMethod::Plaintext => encode(out, key, Times::Once),
+        SignatureMethod::Plaintext => out.encode(key, Times::Once),
     }
 }
 
 /// Both secrets, encoded and joined by `&`, which is there even when a secret is empty.
-pub(super) fn key(client_secret: &str, token_secret: &str) -> Zeroizing<Vec<u8>> {
-    let longest = 3 * (client_secret.len() + token_secret.len()) + 1;
+pub(super) fn key(client_secret: &str, token_secret: &str) -> Zeroizing<String> {
     // Room for the longest: a buffer that grew would leave a copy of the secrets behind.
-    let mut key = Zeroizing::new(Vec::with_capacity(longest));
-    encode(&mut key, client_secret.as_bytes(), Times::Once);
-    key.push(b'&');
-    encode(&mut key, token_secret.as_bytes(), Times::Once);
-    key
+    let longest = EncodedText::longest(client_secret.len() + token_secret.len()) + 1;
+    let mut key = EncodedText::with_room_for(longest);
+    key.encode(client_secret, Times::Once);
+    key.push(b"&");
+    key.encode(token_secret, Times::Once);
+    Zeroizing::new(key.into_string())
 }
 
-fn append_hmac<M: Mac + KeyInit>(out: &mut Vec<u8>, base_string: &str, key: &[u8]) {
-    let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
+fn append_hmac<M: Mac + KeyInit>(out: &mut EncodedText, base_string: &str, key: &str) {
+    let mut mac = <M as KeyInit>::new_from_slice(key.as_bytes()).expect("HMAC takes any key");
     mac.update(base_string.as_bytes());
-    let mut text = [0; 44];
+    let mut buffer = [0; 44];
     let length = STANDARD
-        .encode_slice(mac.finalize().into_bytes(), &mut text)
+        .encode_slice(mac.finalize().into_bytes(), &mut buffer)
         .expect("32 bytes are 44 characters");
-    encode(out, &text[..length], Times::Once);
+    out.encode(str::from_utf8(&buffer[..length]).expect("base64 is ASCII"), Times::Once);
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn empty_secrets_leave_the_ampersand() {
-        assert_eq!(*key("", ""), b"&");
-        assert_eq!(*key("a&b", "c/d"), b"a%26b&c%2Fd");
+        assert_eq!(*key("", ""), "&");
+        assert_eq!(*key("a&b", "c/d"), "a%26b&c%2Fd");
     }
 }

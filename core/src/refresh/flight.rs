@@ -200,7 +200,9 @@ impl Pilot {
                 }
                 Acquired::Busy(left) => {
                     if let Some(record) = self.watch(before, left).await? {
-                        self.tell(Kind::Waited, Some(&record), "");
+                        if !self.saw(&record) {
+                            self.tell(Kind::Waited, Some(&record), "");
+                        }
                         return Ok(Lease::Replayed(self.refresher.remember(record).await?));
                     }
                 }
@@ -257,12 +259,16 @@ impl Pilot {
         flown
     }
 
+    /// Whether the flight was started for this very generation.
+    fn saw(&self, record: &Record) -> bool {
+        self.seen.as_ref().is_none_or(|(grant_id, generation)| {
+            *grant_id == record.grant_id && *generation == record.generation
+        })
+    }
+
     /// Step 3: whether the record as it stands under the lease still wants what the flight was started for.
     fn still_wanted(&self, record: &Record, provider: &Provider) -> bool {
-        let replaced = self.seen.as_ref().is_some_and(|(grant_id, generation)| {
-            *grant_id != record.grant_id || *generation < record.generation
-        });
-        if replaced || record.is_tombstone() || record.refresh_token().is_none() {
+        if !self.saw(record) || record.is_tombstone() || record.refresh_token().is_none() {
             return false;
         }
         if record.hold.is_some() || record.status == Status::Revoking {

@@ -1,0 +1,332 @@
+//! The refresh contract, seen from outside: what a caller gets, and what the provider sees.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use evergrant::{
+    ApiRequest, Client, Code, Environment, Events, RefreshOptions, RevokeOptions, TokenOptions,
+    wait,
+};
+use evergrant_sandbox::{Choice, Fault, FaultKind, Sandbox, Target};
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use support::{Folder, consent, oauth1, oauth2, refresh_requests, sandbox};
+
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+fn fault(target: Target, kind: FaultKind) -> Fault {
+    Fault::new(target, kind)
+}
+
+/// Moves the clocks of client and sandbox.
+fn later(client: &Client, sandbox: &Sandbox, by: Duration) {
+    sandbox.advance_clock(by);
+    let now = sandbox.now().duration_since(UNIX_EPOCH).unwrap();
+    client.set_test_clock(Some(i64::try_from(now.as_millis()).unwrap()));
+}
+
+fn open(sandbox: &Sandbox, store: &str) -> Client {
+    let client = Client::open(oauth2(sandbox, store, &json!({}))).unwrap();
+    wait(consent(&client, sandbox, "alice"));
+    client
+}
+
+fn token(client: &Client) -> evergrant::Result<String> {
+    let token = wait(client.grant("alice").access_token(TokenOptions::default()))?;
+    Ok(token.token.expose().to_owned())
+}
+
+fn get(client: &Client, url: String) -> evergrant::ApiResponse {
+    let request = ApiRequest { url, ..ApiRequest::default() };
+    wait(client.grant("alice").request(request)).unwrap()
+}
+
+#[test]
+fn a_fresh_token_is_given_without_any_request() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let first = token(&client).unwrap();
+    assert_eq!(token(&client).unwrap(), first);
+    assert!(client.grant("alice").cached_access_token().is_some());
+    assert_eq!(refresh_requests(&sandbox), 0);
+}
+
+#[test]
+fn in_the_soft_window_the_old_token_comes_at_once_and_one_refresh_runs_behind() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let first = token(&client).unwrap();
+    later(&client, &sandbox, LIFETIME - Duration::from_secs(60));
+    sandbox
+        .add_fault(Fault { milliseconds: Some(300), ..fault(Target::Token, FaultKind::Delay) })
+        .unwrap();
+    assert_eq!(token(&client).unwrap(), first);
+    let renewed = until(|| token(&client).ok().filter(|token| *token != first));
+    assert_ne!(renewed, first);
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+fn until<T>(mut condition: impl FnMut() -> Option<T>) -> T {
+    let give_up = SystemTime::now() + Duration::from_secs(10);
+    while SystemTime::now() < give_up {
+        if let Some(value) = condition() {
+            return value;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it did not come about within 10 s");
+}
+
+#[test]
+fn a_refused_refresh_token_needs_consent_and_no_request_is_sent_until_then() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    sandbox.revoke_user("alice");
+    later(&client, &sandbox, LIFETIME);
+    for _ in 0..3 {
+        let error = token(&client).unwrap_err();
+        assert_eq!(error.code(), Code::NeedsConsent);
+        assert_eq!(error.reason(), Some("revoked"));
+    }
+    assert_eq!(refresh_requests(&sandbox), 1);
+    wait(consent(&client, &sandbox, "alice"));
+    assert!(token(&client).is_ok());
+}
+
+#[test]
+fn a_pause_that_the_provider_asks_for_is_kept() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let pause = Fault {
+        status: Some(429),
+        headers: [("retry-after".to_owned(), "120".to_owned())].into(),
+        ..fault(Target::Token, FaultKind::Status)
+    };
+    sandbox.add_fault(pause).unwrap();
+    later(&client, &sandbox, LIFETIME);
+    assert_eq!(token(&client).unwrap_err().code(), Code::TemporarilyUnavailable);
+    later(&client, &sandbox, Duration::from_secs(100));
+    assert!(token(&client).unwrap_err().retry_at().is_some());
+    assert_eq!(refresh_requests(&sandbox), 1);
+    later(&client, &sandbox, Duration::from_secs(21));
+    assert!(token(&client).is_ok());
+}
+
+#[test]
+fn an_answer_lost_before_the_provider_saw_the_request_loses_nothing() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    sandbox.add_fault(fault(Target::Token, FaultKind::DropBefore)).unwrap();
+    later(&client, &sandbox, LIFETIME);
+    assert!(token(&client).is_err());
+    later(&client, &sandbox, Duration::from_secs(10));
+    assert!(token(&client).is_ok());
+}
+
+#[test]
+fn an_answer_that_died_at_a_strict_provider_is_named_outcome_lost_after_one_further_request() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    sandbox.add_fault(fault(Target::Token, FaultKind::DropAfter)).unwrap();
+    later(&client, &sandbox, LIFETIME);
+    assert!(token(&client).is_err());
+    later(&client, &sandbox, Duration::from_secs(10));
+    let error = token(&client).unwrap_err();
+    assert_eq!((error.code(), error.reason()), (Code::NeedsConsent, Some("outcome_lost")));
+    assert!(token(&client).is_err());
+    assert_eq!(refresh_requests(&sandbox), 2);
+}
+
+#[test]
+fn within_a_grace_window_an_answer_that_died_is_repeated_and_nothing_is_lost() {
+    let sandbox = sandbox(LIFETIME);
+    let options =
+        evergrant_sandbox::Options { grace: Duration::from_secs(30), ..sandbox.options() };
+    sandbox.set_options(options);
+    let mut config = oauth2(&sandbox, "memory:", &json!({}));
+    if let evergrant::ProviderChoice::Table(table) = &mut config.provider {
+        table.rotation.grace = Some(30.0);
+    }
+    let client = Client::open(config).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    sandbox.add_fault(fault(Target::Token, FaultKind::DropAfter)).unwrap();
+    later(&client, &sandbox, LIFETIME);
+    assert!(token(&client).is_ok());
+    assert_eq!(refresh_requests(&sandbox), 2);
+}
+
+#[test]
+fn a_401_from_the_api_forces_one_refresh_and_one_replay() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    sandbox.expire_access("alice");
+    let response = get(&client, format!("{}/api/me", sandbox.base_url()));
+    assert_eq!(response.status, 200);
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+#[test]
+fn a_401_that_stays_goes_to_the_caller_and_forced_refreshes_pause() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let url = format!("{}/api/status/401", sandbox.base_url());
+    assert_eq!(get(&client, url.clone()).status, 401);
+    assert_eq!(refresh_requests(&sandbox), 1);
+    assert_eq!(get(&client, url).status, 401);
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+#[test]
+fn too_little_scope_is_no_reason_to_refresh() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    assert_eq!(get(&client, format!("{}/api/scope", sandbox.base_url())).status, 403);
+    assert_eq!(refresh_requests(&sandbox), 0);
+}
+
+#[test]
+fn a_token_does_not_follow_a_redirect_to_another_origin() {
+    let (sandbox, other) = (sandbox(LIFETIME), sandbox(LIFETIME));
+    let client = open(&sandbox, "memory:");
+    let url = |to: &str| format!("{}/api/redirect?to={to}/api/echo", sandbox.base_url());
+    assert_eq!(get(&client, url(sandbox.base_url())).status, 200);
+    assert_eq!(get(&client, url(other.base_url())).status, 401);
+    let journal = other.journal();
+    assert!(journal.iter().all(|entry| !serde_json::to_string(entry).unwrap().contains("Bearer")));
+}
+
+#[test]
+fn two_subjects_never_share_a_token() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    wait(consent(&client, &sandbox, "bob"));
+    let bob = wait(client.grant("bob").access_token(TokenOptions::default())).unwrap();
+    assert_ne!(token(&client).unwrap(), bob.token.expose());
+}
+
+#[test]
+fn a_grant_that_one_process_forgot_is_gone_and_its_late_answer_is_dropped() {
+    let (folder, sandbox) = (Folder::new(), sandbox(LIFETIME));
+    let client = open(&sandbox, &folder.database());
+    wait(client.grant("alice").forget()).unwrap();
+    assert_eq!(token(&client).unwrap_err().code(), Code::NoGrant);
+    assert!(wait(client.list()).unwrap().is_empty());
+}
+
+#[test]
+fn revoking_tells_the_provider_and_deletes() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    wait(client.grant("alice").revoke(RevokeOptions::default())).unwrap();
+    assert_eq!(token(&client).unwrap_err().code(), Code::NoGrant);
+    assert!(sandbox.grants().iter().all(|grant| !grant.alive));
+}
+
+#[test]
+fn a_revocation_that_failed_leaves_the_grant_unusable_and_can_be_repeated() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    sandbox
+        .add_fault(Fault { status: Some(500), ..fault(Target::Revoke, FaultKind::Status) })
+        .unwrap();
+    let revoke = || wait(client.grant("alice").revoke(RevokeOptions::default()));
+    assert!(revoke().is_err());
+    assert!(token(&client).is_err());
+    revoke().unwrap();
+    assert!(wait(client.list()).unwrap().is_empty());
+}
+
+#[test]
+fn a_forced_refresh_tries_a_refused_grant_once_more() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let refusal = Fault {
+        status: Some(400),
+        body: Some(r#"{"error":"invalid_grant"}"#.into()),
+        content_type: Some("application/json".into()),
+        ..fault(Target::Token, FaultKind::Status)
+    };
+    sandbox.add_fault(refusal).unwrap();
+    later(&client, &sandbox, LIFETIME);
+    assert_eq!(token(&client).unwrap_err().code(), Code::NeedsConsent);
+    let options = RefreshOptions { force: true, timeout: None };
+    let inspection = wait(client.grant("alice").refresh(options)).unwrap();
+    assert_eq!(inspection.status, "active");
+    assert!(token(&client).is_ok());
+}
+
+#[test]
+fn the_three_legged_oauth1_flow_ends_in_a_call() {
+    let sandbox = sandbox(LIFETIME);
+    let client = Client::open(oauth1(&sandbox, "memory:")).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    let url = format!("{}/api/echo?a=1&a=&b=%C3%A4+%2B", sandbox.base_url());
+    let form = Some(vec![("c".to_owned(), "ü ~".to_owned()), ("a".to_owned(), "0".to_owned())]);
+    let request = ApiRequest { method: "POST".into(), url, form, ..ApiRequest::default() };
+    let response = wait(client.grant("alice").request(request)).unwrap();
+    assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
+}
+
+#[test]
+fn a_callback_that_comes_twice_from_one_browser_gives_the_same_grant_and_sends_nothing() {
+    let sandbox = sandbox(LIFETIME);
+    let client = Client::open(oauth2(&sandbox, "memory:", &json!({}))).unwrap();
+    let session = Some("cookie".to_owned());
+    let begin = evergrant::BeginOptions { browser_session: session.clone(), ..Default::default() };
+    let start = wait(client.begin("alice", begin)).unwrap();
+    let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
+    let finish = |browser_session: Option<String>| {
+        wait(client.finish(&callback, evergrant::FinishOptions { browser_session, timeout: None }))
+    };
+    let first = finish(session.clone()).unwrap();
+    assert_eq!(finish(session).unwrap(), first);
+    assert_eq!(finish(None).unwrap_err().code(), Code::StateMismatch);
+    let exchanges =
+        sandbox.journal().into_iter().filter(|entry| entry.grant_type.is_some()).count();
+    assert_eq!(exchanges, 1);
+}
+
+#[test]
+fn a_caller_who_leaves_leaves_the_refresh_running() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    sandbox
+        .add_fault(Fault { milliseconds: Some(500), ..fault(Target::Token, FaultKind::Delay) })
+        .unwrap();
+    later(&client, &sandbox, LIFETIME);
+    let impatient = TokenOptions { timeout: Some(0.1), ..TokenOptions::default() };
+    let error = wait(client.grant("alice").access_token(impatient)).unwrap_err();
+    assert_eq!(error.code(), Code::Timeout);
+    assert!(token(&client).is_ok());
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+#[test]
+fn events_tell_what_happened_and_never_a_secret() {
+    let sandbox = sandbox(LIFETIME);
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&events);
+    let environment = Environment {
+        events: Events::Sink(Arc::new(move |event| {
+            sink.lock().unwrap().push(serde_json::to_string(event).unwrap());
+        })),
+        ..Environment::default()
+    };
+    let client = Client::open_with(oauth2(&sandbox, "memory:", &json!({})), environment).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    later(&client, &sandbox, LIFETIME);
+    token(&client).unwrap();
+    let events = events.lock().unwrap().join("\n");
+    assert!(events.contains("\"granted\"") && events.contains("\"refreshed\""), "{events}");
+    assert!(!events.contains("sbx."));
+}
+
+#[test]
+fn a_closed_client_refuses_and_says_so() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    wait(client.close());
+    assert_eq!(token(&client).unwrap_err().code(), Code::Cancelled);
+}
