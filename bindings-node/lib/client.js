@@ -1,0 +1,76 @@
+'use strict'
+
+const { inspect } = require('node:util')
+const { atOnce, call } = require('./call.js')
+const { EvergrantError } = require('./error.js')
+const { Grant } = require('./grant.js')
+const { functionOf, methodsOf } = require('./store.js')
+const native = require('./native.js')
+
+/** One configuration of the library; see index.d.ts. */
+class Client {
+  #native
+  #epoch
+  #onEvent
+
+  constructor(options) {
+    const { onEvent, store, ...config } = options ?? {}
+    this.#onEvent = onEvent
+    const listener = onEvent === undefined ? undefined : this.#listener()
+    this.#native = atOnce(() =>
+      typeof store === 'object' && store !== null
+        ? new native.NativeClient(JSON.stringify(config), listener, functionOf(store), methodsOf(store))
+        : new native.NativeClient(JSON.stringify({ ...config, store }), listener, undefined, []),
+    )
+    const epoch = atOnce(() => this.#native.epoch())
+    this.#epoch = epoch == null ? undefined : new Uint32Array(epoch)
+  }
+
+  /** Holds this client weakly: a listener that mentions its own client does not keep it from being collected. */
+  #listener() {
+    if (typeof this.#onEvent !== 'function') {
+      throw new EvergrantError({ code: 'invalid_config', message: 'onEvent: expected a function', retryable: false })
+    }
+    const self = new WeakRef(this)
+    // On a stack of its own, so that what a listener throws is an uncaught exception as anywhere.
+    return (event) => queueMicrotask(() => self.deref()?.#onEvent(JSON.parse(event)))
+  }
+
+  async begin(subject, options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.begin(leaving, text, subject)))
+  }
+
+  async finish(callback, options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.finish(leaving, text, String(callback))))
+  }
+
+  grant(subject, slot = '') {
+    return new Grant(
+      atOnce(() => this.#native.grant(subject, slot)),
+      this,
+      this.#epoch,
+    )
+  }
+
+  async put(subject, tokens) {
+    return JSON.parse(await call(tokens, (leaving, text) => this.#native.put(leaving, text, subject)))
+  }
+
+  async list(options) {
+    return JSON.parse(await call(options, (leaving) => this.#native.list(leaving)))
+  }
+
+  async close() {
+    await call(undefined, () => this.#native.close())
+  }
+
+  _testingSetClock(unixMillis) {
+    atOnce(() => this.#native._testingSetClock(unixMillis))
+  }
+
+  [inspect.custom]() {
+    return 'Client {}'
+  }
+}
+
+module.exports = { Client }

@@ -1,0 +1,9 @@
+'use strict'
+
+const { AccessToken } = require('./access_token.js')
+const { Client } = require('./client.js')
+const { EvergrantError } = require('./error.js')
+const { Grant } = require('./grant.js')
+const { ApiResponse } = require('./response.js')
+
+module.exports = { AccessToken, ApiResponse, Client, EvergrantError, Grant }

@@ -1,0 +1,4 @@
+'use strict'
+
+// The native module, built by `npm run build`.
+module.exports = require('../evergrant.node')
