@@ -139,7 +139,7 @@ fn known(provider: Provider) -> (String, ProviderSource) {
 
 pub(crate) fn no_offline_way(provider: &str) -> Error {
     Error::new(
-        Code::InvalidConfig,
+        Code::Unsupported,
         format!(
             "offline: no way to ask {provider:?} for a refresh token is known; expected a provider table \
                  with `offline`, or offline = false"

@@ -149,10 +149,11 @@ impl Error {
         }))
     }
 
-    /// Unix time in milliseconds before which no attempt will be made.
+    /// Unix time in milliseconds before which no attempt will be made; after it, trying again may help.
     #[must_use]
     pub fn with_retry_at(mut self, unix_millis: Option<i64>) -> Self {
         self.0.retry_at = unix_millis;
+        self.0.retryable |= unix_millis.is_some();
         self
     }
 
@@ -205,6 +206,13 @@ impl Error {
     pub fn recoded(mut self, code: Code) -> Self {
         self.0.code = code;
         self.0.retryable = code.is_retryable();
+        self
+    }
+
+    /// The same failure in other words.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
         self
     }
 

@@ -58,7 +58,7 @@ fn in_the_soft_window_the_old_token_comes_at_once_and_one_refresh_runs_behind() 
     let sandbox = sandbox(LIFETIME);
     let client = open(&sandbox, "memory:");
     let first = token(&client).unwrap();
-    later(&client, &sandbox, LIFETIME - Duration::from_secs(60));
+    later(&client, &sandbox, Duration::from_secs(3540));
     sandbox
         .add_fault(Fault { milliseconds: Some(300), ..fault(Target::Token, FaultKind::Delay) })
         .unwrap();
@@ -120,9 +120,8 @@ fn an_answer_lost_before_the_provider_saw_the_request_loses_nothing() {
     let client = open(&sandbox, "memory:");
     sandbox.add_fault(fault(Target::Token, FaultKind::DropBefore)).unwrap();
     later(&client, &sandbox, LIFETIME);
-    assert!(token(&client).is_err());
-    later(&client, &sandbox, Duration::from_secs(10));
     assert!(token(&client).is_ok());
+    assert_eq!(refresh_requests(&sandbox), 2);
 }
 
 #[test]
@@ -131,8 +130,6 @@ fn an_answer_that_died_at_a_strict_provider_is_named_outcome_lost_after_one_furt
     let client = open(&sandbox, "memory:");
     sandbox.add_fault(fault(Target::Token, FaultKind::DropAfter)).unwrap();
     later(&client, &sandbox, LIFETIME);
-    assert!(token(&client).is_err());
-    later(&client, &sandbox, Duration::from_secs(10));
     let error = token(&client).unwrap_err();
     assert_eq!((error.code(), error.reason()), (Code::NeedsConsent, Some("outcome_lost")));
     assert!(token(&client).is_err());

@@ -4,7 +4,7 @@
 
 mod support;
 
-use evergrant::{Client, wait};
+use evergrant::{Client, TokenOptions, wait};
 use serde_json::json;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
@@ -36,7 +36,7 @@ fn two_hundred_threads_share_one_refresh() {
     let tokens: Vec<String> = std::thread::scope(|scope| {
         let ask = || {
             barrier.wait();
-            let token = wait(client.grant("alice").access_token(Default::default())).unwrap();
+            let token = wait(client.grant("alice").access_token(TokenOptions::default())).unwrap();
             token.token.expose().to_owned()
         };
         let threads: Vec<_> = (0..200).map(|_| scope.spawn(ask)).collect();
@@ -90,6 +90,6 @@ fn one_of_eight_processes() {
     });
     let client = Client::open(evergrant::Config::from_json(&config.to_string()).unwrap()).unwrap();
     client.set_test_clock(Some(past_expiry()));
-    let token = wait(client.grant("alice").access_token(Default::default())).unwrap();
+    let token = wait(client.grant("alice").access_token(TokenOptions::default())).unwrap();
     println!("token={} ", token.token.expose());
 }

@@ -93,10 +93,9 @@ pub(super) async fn exchange(
 fn refusal(outcome: Outcome, context: &Context, provider: &Provider) -> Error {
     match outcome {
         // FreeAgent and others say so of a code that was used before.
-        Outcome::Misconfigured(error) if error.server_error().is_none() => {
+        Outcome::Misconfigured(error) if error.status() == Some(401) => {
             let text = format!("{}: code already used or wrong client credentials", provider.name);
-            let status = error.status().unwrap_or(401);
-            Error::new(Code::ProviderError, text).with_status(status)
+            error.recoded(Code::ProviderError).with_message(text)
         }
         Outcome::Refused(error) => error.recoded(Code::ProviderError),
         Outcome::Throttled { error, pause } => {

@@ -85,7 +85,10 @@ impl Call<'_> {
             }
             url = target;
         }
-        Err(Error::new(Code::Transport, format!("the API redirected more than {REDIRECTS} times")))
+        Err(Error::new(
+            Code::InvalidResponse,
+            format!("the API redirected more than {REDIRECTS} times"),
+        ))
     }
 
     async fn send_to(

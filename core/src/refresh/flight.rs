@@ -320,11 +320,9 @@ impl Pilot {
                 }
                 Answer::Judged(Outcome::Ambiguous(error)) => {
                     unseen = true;
-                    if repeats < REPEATS
-                        && may_repeat_at_once(&provider.rotation, &held.intent, self.now())
-                    {
+                    if let Some(pause) = self.pause_before_repeat(provider, held, repeats) {
                         repeats += 1;
-                        sleep(with_jitter(Duration::from_millis(100))).await;
+                        sleep(pause).await;
                         continue;
                     }
                     let retry = self.retry(&held.record, "ambiguous", SECOND, FIVE_MINUTES, None);
@@ -367,6 +365,21 @@ impl Pilot {
                 }
             };
         }
+    }
+
+    /// An answer nobody saw: how long to wait before the token is sent again, or that it is not sent again now.
+    fn pause_before_repeat(
+        &self,
+        provider: &Provider,
+        held: &Held,
+        repeats: u32,
+    ) -> Option<Duration> {
+        if !kills_on_reuse(&provider.rotation, &held.intent, self.now()) {
+            return (repeats < REPEATS).then(|| with_jitter(Duration::from_millis(100)));
+        }
+        // There is nothing left to lose only once the access token is over; and then one repeat says all.
+        let first = repeats == 0 && held.earlier.is_none();
+        (first && !self.token_works(&held.record, provider)).then_some(STRICT_PAUSE)
     }
 
     /// Step 5: committed first, before anything of it is judged or seen.
@@ -582,10 +595,6 @@ fn kills_on_reuse(rotation: &Rotation, earlier: &Intent, now: UnixMillis) -> boo
 
 fn within_grace(rotation: &Rotation, intent: &Intent, now: UnixMillis) -> bool {
     rotation.grace.is_some_and(|grace| now - intent.at < super::millis(grace))
-}
-
-fn may_repeat_at_once(rotation: &Rotation, intent: &Intent, now: UnixMillis) -> bool {
-    !kills_on_reuse(rotation, intent, now)
 }
 
 fn keepalive_at(rotation: &Rotation, now: UnixMillis) -> Option<UnixMillis> {

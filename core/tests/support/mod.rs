@@ -1,6 +1,6 @@
 //! A client and the sandbox, ready for use.
 
-use evergrant::{Client, Config};
+use evergrant::{BeginOptions, Client, Config, FinishOptions};
 use evergrant_sandbox::{
     CLIENT_ID, CLIENT_SECRET, CONSUMER_KEY, CONSUMER_SECRET, Choice, Options, Sandbox,
 };
@@ -57,9 +57,9 @@ pub(crate) fn oauth1(sandbox: &Sandbox, store: &str) -> Config {
 
 /// Has `subject` consent.
 pub(crate) async fn consent(client: &Client, sandbox: &Sandbox, subject: &str) {
-    let start = client.begin(subject, Default::default()).await.unwrap();
+    let start = client.begin(subject, BeginOptions::default()).await.unwrap();
     let callback = sandbox.consent(&start.url, subject, Choice::Allow).unwrap();
-    client.finish(&callback, Default::default()).await.unwrap();
+    client.finish(&callback, FinishOptions::default()).await.unwrap();
 }
 
 /// Token requests that renewed.
