@@ -7,7 +7,7 @@ use crate::context::{Context, Settings};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
 use crate::grant::{Grant, Inspection, PutTokens};
-use crate::process::{ProcessCell, on_runtime};
+use crate::process::{Passage, ProcessCell, on_runtime, runtime, task_error};
 use crate::refresh::Refresher;
 use crate::store::{
     ApplicationStoreAdapter, Caller, CallingThread, ForeignStore, GrantKey, MemoryStore, Method,
@@ -145,8 +145,7 @@ impl Client {
                 }
             }
         };
-        let task = crate::process::runtime().spawn(work);
-        run(deadline, async move { task.await.map_err(crate::process::task_error)? }).await
+        run_to_its_end(deadline, work).await
     }
 
     /// The grant of a subject. No I/O; whether there is one shows at its first use.
@@ -212,6 +211,7 @@ impl Client {
     /// The events since the last call, oldest first; for [`Events::Queue`].
     #[must_use]
     pub fn take_events(&self) -> Vec<Event> {
+        let _passage = Passage::enter();
         let queue = self.0.queue.as_ref();
         queue
             .map(|queue| queue.lock().expect("no holder panics").drain(..).collect())
@@ -228,6 +228,15 @@ impl Client {
     #[must_use]
     pub fn epoch_word(&self) -> Arc<AtomicU32> {
         Arc::clone(&self.0.epoch)
+    }
+
+    /// The database file, where the store is SQLite.
+    #[must_use]
+    pub fn store_path(&self) -> Option<&Path> {
+        match &self.0.store {
+            StoreChoice::Sqlite(path) => Some(path),
+            _ => None,
+        }
     }
 
     /// For tests: stops this client's clock at a time in Unix milliseconds, or lets it run again.
@@ -306,6 +315,7 @@ impl Inner {
 
 fn queueing(queue: Arc<EventQueue>) -> EventSink {
     Arc::new(move |event| {
+        let _passage = Passage::enter(); // the queue is not locked while the process forks
         let mut queue = queue.lock().expect("no holder panics");
         if queue.len() == QUEUED_EVENTS {
             queue.pop_front();
@@ -372,4 +382,13 @@ pub(crate) fn run<T: Send + 'static>(
             Err(Error::new(Code::Timeout, "the call did not end before its deadline"))
         })
     })
+}
+
+/// As [`run`], but the work goes on when the caller leaves: it must not stop half-way.
+pub(crate) fn run_to_its_end<T: Send + 'static>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> impl Future<Output = Result<T>> + Send {
+    let task = runtime().spawn(work);
+    run(deadline, async move { task.await.map_err(task_error)? })
 }
