@@ -1,7 +1,7 @@
 //! A grant: what one subject allowed one client registration, and everything that can be done with it.
 
 use crate::call::{self, ApiRequest, ApiResponse};
-use crate::client::{Client, run};
+use crate::client::{Client, run, run_to_its_end};
 use crate::clock::UnixMillis;
 use crate::context::Settings;
 use crate::error::{Code, Error, Result};
@@ -253,7 +253,7 @@ impl Grant {
         let deadline = self.client.deadline(options.timeout)?;
         let work =
             async move { revocation::revoke(&refresher, &key, options.force, deadline).await };
-        run(deadline, work).await.map_err(|error| self.named(error))
+        run_to_its_end(deadline, work).await.map_err(|error| self.named(error))
     }
 
     /// Deletes the grant here; the provider is not told.
@@ -261,7 +261,7 @@ impl Grant {
         let (refresher, key) = (self.client.refresher()?, self.key.clone());
         let deadline = self.client.deadline(None)?;
         let work = async move { revocation::forget(&refresher, &key, deadline).await };
-        run(deadline, work).await.map_err(|error| self.named(error))
+        run_to_its_end(deadline, work).await.map_err(|error| self.named(error))
     }
 
     /// All that is known of the grant but its secrets, from the store.

@@ -327,3 +327,33 @@ fn a_closed_client_refuses_and_says_so() {
     wait(client.close());
     assert_eq!(token(&client).unwrap_err().code(), Code::Cancelled);
 }
+
+#[test]
+fn a_wish_for_longer_validity_than_the_provider_gives_costs_one_refresh() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let longer = TokenOptions { min_valid: Some(2.0 * LIFETIME.as_secs_f64()), timeout: None };
+    assert!(wait(client.grant("alice").access_token(longer)).is_ok());
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+#[test]
+fn at_a_strict_provider_an_answer_nobody_saw_is_not_repeated_while_the_token_works() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let first = token(&client).unwrap();
+    sandbox.add_fault(fault(Target::Token, FaultKind::DropBefore)).unwrap();
+    later(&client, &sandbox, Duration::from_secs(3400));
+    assert_eq!(token(&client).unwrap(), first);
+    until(|| (refresh_requests(&sandbox) == 1).then_some(()));
+    later(&client, &sandbox, Duration::from_secs(60));
+    until(|| {
+        assert_eq!(token(&client).unwrap(), first);
+        let inspection = wait(client.grant("alice").inspect()).unwrap();
+        (inspection.last_failure.as_deref() == Some("outcome_unknown")).then_some(())
+    });
+    assert_eq!(refresh_requests(&sandbox), 1);
+    later(&client, &sandbox, Duration::from_secs(140));
+    assert_ne!(token(&client).unwrap(), first);
+    assert_eq!(refresh_requests(&sandbox), 2);
+}

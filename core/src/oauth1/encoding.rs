@@ -90,6 +90,11 @@ impl EncodedText {
         self.end += text.len();
     }
 
+    /// Takes the last `length` bytes back.
+    pub(super) fn shorten(&mut self, length: usize) {
+        self.end -= length;
+    }
+
     /// Appends `text`, encoded.
     pub(super) fn encode(&mut self, text: &str, times: Times) {
         let room = self.room_for(Self::longest(text.len()));

@@ -5,25 +5,44 @@
 
 use super::encoding::{EncodedText, Times};
 
-/// The parameters of one request, in one buffer.
+/// The parameters of one request, each as `name%3Dvalue%26` in one buffer.
 pub(super) struct Parameters {
     encoded: EncodedText,
     parameters: Vec<Parameter>,
 }
 
-/// Where a parameter lies: its name up to `value`, its value up to `end`.
+/// Where the parts of a parameter lie.
 #[derive(Clone, Copy)]
 struct Parameter {
     name: usize,
-    value: usize,
-    end: usize,
+    equals: usize,
+    ampersand: usize,
 }
+
+impl Parameter {
+    fn name<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
+        &encoded[self.name..self.equals]
+    }
+
+    fn value<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
+        &encoded[self.equals + EQUALS.len()..self.ampersand]
+    }
+
+    fn whole<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
+        &encoded[self.name..self.ampersand + AMPERSAND.len()]
+    }
+}
+
+const EQUALS: &[u8] = b"%3D";
+const AMPERSAND: &[u8] = b"%26";
 
 impl Parameters {
     /// Room for `count` parameters of `length` bytes together, before they are encoded.
     pub(super) fn with_room_for(length: usize, count: usize) -> Self {
         Parameters {
-            encoded: EncodedText::with_room_for(EncodedText::longest(length)),
+            encoded: EncodedText::with_room_for(
+                EncodedText::longest(length) + count * (EQUALS.len() + AMPERSAND.len()),
+            ),
             parameters: Vec::with_capacity(count),
         }
     }
@@ -43,25 +62,29 @@ impl Parameters {
     fn push_with(&mut self, name: &str, value: &str, write: fn(&mut EncodedText, &str, Times)) {
         let start = self.encoded.len();
         write(&mut self.encoded, name, Times::Twice);
-        let middle = self.encoded.len();
+        let equals = self.encoded.len();
+        self.encoded.push(EQUALS);
         write(&mut self.encoded, value, Times::Twice);
-        self.parameters.push(Parameter { name: start, value: middle, end: self.encoded.len() });
+        let ampersand = self.encoded.len();
+        self.encoded.push(AMPERSAND);
+        self.parameters.push(Parameter { name: start, equals, ampersand });
     }
 
     /// Orders them by name, then by value (section 3.4.1.3.2).
     pub(super) fn sort(&mut self) {
         let encoded = self.encoded.as_bytes();
         self.parameters.sort_unstable_by(|a, b| {
-            let by_name = encoded[a.name..a.value].cmp(&encoded[b.name..b.value]);
-            by_name.then_with(|| encoded[a.value..a.end].cmp(&encoded[b.value..b.end]))
+            let by_name = a.name(encoded).cmp(b.name(encoded));
+            by_name.then_with(|| a.value(encoded).cmp(b.value(encoded)))
         });
     }
 
     /// The first protocol parameter of the sorted list that may not be there: one given twice, or
     /// `oauth_signature`, which only signing may add (section 3.1).
     pub(super) fn misplaced_protocol_parameter(&self) -> Option<String> {
+        let encoded = self.encoded.as_bytes();
         let mut previous: &[u8] = b"";
-        for name in self.parameters.iter().map(|parameter| self.name(parameter)) {
+        for name in self.parameters.iter().map(|parameter| parameter.name(encoded)) {
             if name.starts_with(b"oauth_") && (name == previous || name == b"oauth_signature") {
                 return Some(String::from_utf8_lossy(name).into_owned());
             }
@@ -70,27 +93,18 @@ impl Parameters {
         None
     }
 
-    /// Bytes that [`Parameters::append_to`] will write at most.
+    /// Bytes that [`Parameters::append_to`] writes, and a separator.
     pub(super) fn len(&self) -> usize {
-        self.encoded.len() + self.parameters.len() * (EQUALS.len() + AMPERSAND.len())
+        self.encoded.len()
     }
 
     /// Appends the normalized parameters, percent-encoded.
     pub(super) fn append_to(&self, out: &mut EncodedText) {
-        for (index, parameter) in self.parameters.iter().enumerate() {
-            if index > 0 {
-                out.push(AMPERSAND);
-            }
-            out.push(self.name(parameter));
-            out.push(EQUALS);
-            out.push(&self.encoded.as_bytes()[parameter.value..parameter.end]);
+        for parameter in &self.parameters {
+            out.push(parameter.whole(self.encoded.as_bytes()));
+        }
+        if !self.parameters.is_empty() {
+            out.shorten(AMPERSAND.len());
         }
     }
-
-    fn name(&self, parameter: &Parameter) -> &[u8] {
-        &self.encoded.as_bytes()[parameter.name..parameter.value]
-    }
 }
-
-const EQUALS: &[u8] = b"%3D";
-const AMPERSAND: &[u8] = b"%26";

@@ -246,9 +246,7 @@ impl Pilot {
             && kills_on_reuse(&provider.rotation, earlier, self.now())
         {
             if self.token_works(&held.record, provider) {
-                // Sending again could kill the grant: not while there is a token to lose.
-                self.release(lease, Some(earlier)).await;
-                return Ok(Next::Ended(Ok(self.refresher.remember(held.record).await?)));
+                return self.wait_for_expiry(provider, lease, &held, earlier).await;
             }
             let waited = u64::try_from(self.now() - earlier.at).unwrap_or(0);
             sleep(STRICT_PAUSE.saturating_sub(Duration::from_millis(waited))).await;
@@ -264,6 +262,29 @@ impl Pilot {
         self.seen.as_ref().is_none_or(|(grant_id, generation)| {
             *grant_id == record.grant_id && *generation == record.generation
         })
+    }
+
+    /// Sending again could kill the grant: not while there is a token to lose. Until it is over nobody asks for the lease.
+    async fn wait_for_expiry(
+        &self,
+        provider: &Provider,
+        lease: &LeaseId,
+        held: &Held,
+        earlier: &Intent,
+    ) -> Result<Next> {
+        let policy = policy_of(&self.refresher.context, provider);
+        let hard_at = held.record.access().and_then(|token| policy.hard_at(token)).unwrap_or(0);
+        let retry = Retry {
+            not_before: hard_at,
+            failures: 1,
+            class: "outcome_unknown".to_owned(),
+            fingerprint: String::new(),
+        };
+        let mark = Mark::BackOff(retry);
+        let store = &self.refresher.context.store;
+        let marked = store.mark(&self.key, lease, &mark, Some(earlier), self.now()).await?;
+        let record = marked.unwrap_or_else(|| held.record.clone());
+        Ok(Next::Ended(Ok(self.refresher.remember(record).await?)))
     }
 
     /// Step 3: whether the record as it stands under the lease still wants what the flight was started for.

@@ -26,6 +26,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// How long a caller refreshes by itself in the soft window, where nothing else can.
+const CALLER_REFRESHES: Duration = Duration::from_secs(2);
+
 /// How often a caller looks again after a flight that did not give what it wanted.
 const ROUNDS: u32 = 4;
 
@@ -62,22 +65,29 @@ impl Refresher {
             Some(cached) => Some(cached.record),
             None => self.load(key).await?,
         };
+        let mut want = want.clone();
         let mut looked_into_store = false;
         for _ in 0..ROUNDS {
             let policy = self.policy().await?;
             let now = self.context.settings.now();
-            match decide(record.as_deref(), key, now, &policy, want) {
+            match decide(record.as_deref(), key, now, &policy, &want) {
                 Decision::Use => return self.used(key, record),
                 Decision::UseAndRefresh => {
-                    let flight = self.flight(key, record.as_deref(), want);
-                    drop(flight); // it goes on by itself
+                    let flight = self.flight(key, record.as_deref(), &want);
+                    if self.context.store.needs_a_waiting_caller() {
+                        let soon = deadline.min(Instant::now() + CALLER_REFRESHES);
+                        record = flight.outcome(soon).await.ok().or(record);
+                    }
                     return self.used(key, record);
                 }
                 Decision::Refresh => {
-                    let flight = self.flight(key, record.as_deref(), want);
+                    let flight = self.flight(key, record.as_deref(), &want);
                     match flight.outcome(deadline).await {
                         Ok(renewed) => record = Some(renewed),
-                        Err(error) => return self.still_usable(key, want, error).await,
+                        Err(error) => return self.still_usable(key, &want, error).await,
+                    }
+                    if let Want::Usable { min_valid } = &mut want {
+                        *min_valid = 0; // longer than the provider lets tokens live there is none
                     }
                     looked_into_store = true;
                 }
@@ -90,7 +100,7 @@ impl Refresher {
                 Decision::Refuse(refusal) => return Err(self.refused(key, refusal)),
             }
         }
-        // The provider's tokens do not live as long as the caller wants: the newest is the best there is.
+        // Others write the record again and again: the newest is the best there is.
         self.used(key, record)
     }
 

@@ -86,6 +86,11 @@ impl Policy {
         Some(token.expires_at? - self.soft_window(key, token))
     }
 
+    /// When `token` can no longer be given out; never, when it does not expire.
+    pub(crate) fn hard_at(&self, token: &StoredAccessToken) -> Option<UnixMillis> {
+        Some(token.expires_at? - self.hard_window(token))
+    }
+
     fn hard_window(&self, token: &StoredAccessToken) -> i64 {
         self.hard.unwrap_or(DEFAULT_HARD).min(lifetime(token) / 10)
     }

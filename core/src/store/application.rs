@@ -281,6 +281,10 @@ fn parse_record(text: &str) -> Result<Record> {
 }
 
 impl Store for ApplicationStoreAdapter {
+    fn needs_a_waiting_caller(&self) -> bool {
+        matches!(self.caller, Caller::CallingThread { .. })
+    }
+
     fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Record>>> {
         self.read(key).boxed()
     }

@@ -80,6 +80,11 @@ pub(crate) enum Pending {
 
 /// The store contract. Every write is atomic, and durable when it returns; "busy" and "down" are different answers.
 pub(crate) trait Store: Send + Sync {
+    /// Whether its calls are served only while a caller waits.
+    fn needs_a_waiting_caller(&self) -> bool {
+        false
+    }
+
     /// The newest committed record.
     fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Record>>>;
 
