@@ -113,7 +113,7 @@ fn run_all(cases: &[Case], testee: &Testee, jobs: usize, output: &Output) -> Res
     });
     let reports = reports.into_iter().collect::<Result<Vec<_>, _>>()?;
     let failed = reports.iter().filter(|report| !report.failures.is_empty()).count();
-    output.closing(
+    output.write(
         &format!("cases: {} passed, {failed} failed ({})", reports.len() - failed, testee.language),
         &json!({ "passed": reports.len() - failed, "failed": failed }),
     )?;
@@ -139,7 +139,7 @@ fn diff_all(
     let ran = cases.len() * testees.len();
     let differences: usize =
         outcomes.iter().flat_map(|(_, comparisons)| comparisons).map(|c| c.differences.len()).sum();
-    output.closing(
+    output.write(
         &format!(
             "runs: {} passed, {failed} failed\ndifferential: {} cases, {} testees, {differences} differences",
             ran - failed,
@@ -170,31 +170,25 @@ impl Output {
 
     fn report(&self, report: &Report) -> Result<(), String> {
         let verdict = if report.failures.is_empty() { "ok  " } else { "FAIL" };
-        let mut text =
-            format!("{verdict} {} [{}] {:.2} s", report.case, report.testee, report.seconds);
-        for failure in &report.failures {
-            text.push_str(&format!("\n    cases/{}.toml, {failure}", report.case));
-        }
-        self.write(&text, &serde_json::to_value(report).expect("a report is plain data"))
+        let Report { case, testee, seconds, .. } = report;
+        let mut lines = vec![format!("{verdict} {case} [{testee}] {seconds:.2} s")];
+        let failures = report.failures.iter();
+        lines.extend(failures.map(|failure| format!("    cases/{case}.toml, {failure}")));
+        self.write(&lines.join("\n"), &json!(report))
     }
 
     fn comparison(&self, comparison: &Comparison) -> Result<(), String> {
         if comparison.differences.is_empty() && !self.json {
             return Ok(());
         }
-        let mut text =
-            format!("DIFF {}: {} and {}", comparison.case, comparison.left, comparison.right);
-        for difference in &comparison.differences {
-            text.push_str(&format!(
-                "\n    {}\n      {:<8}{}\n      {:<8}{}",
-                difference.at, comparison.left, difference.left, comparison.right, difference.right
-            ));
+        let Comparison { case, left, right, differences } = comparison;
+        let mut lines = vec![format!("DIFF {case}: {left} and {right}")];
+        for one in differences {
+            lines.push(format!("    {}", one.at));
+            lines.push(format!("      {left:<8}{}", one.left));
+            lines.push(format!("      {right:<8}{}", one.right));
         }
-        self.write(&text, &serde_json::to_value(comparison).expect("a comparison is plain data"))
-    }
-
-    fn closing(&self, text: &str, value: &serde_json::Value) -> Result<(), String> {
-        self.write(text, value)
+        self.write(&lines.join("\n"), &json!(comparison))
     }
 
     fn write(&self, text: &str, value: &serde_json::Value) -> Result<(), String> {

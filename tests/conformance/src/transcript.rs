@@ -112,7 +112,7 @@ impl Names {
             Value::String(text) => self.learn_text(key, text),
             Value::Array(items) => items.iter().for_each(|item| self.learn(None, item)),
             Value::Object(fields) => {
-                fields.iter().for_each(|(key, field)| self.learn(Some(key), field))
+                fields.iter().for_each(|(key, field)| self.learn(Some(key), field));
             }
             _ => {}
         }

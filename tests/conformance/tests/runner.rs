@@ -28,14 +28,15 @@ fn testee(words: &[&str]) -> Testee {
 }
 
 fn read(text: &str) -> Result<Case, CaseError> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("wrong.toml");
-    std::fs::write(&path, format!("schema = 1\ntitle = \"A case of this test.\"\n{text}")).unwrap();
+    let head = "schema = 1\ntitle = \"A case of this test.\"";
+    std::fs::write(&path, format!("{head}\n{text}")).expect("a file");
     Case::read(&path)
 }
 
 fn run_text(text: &str, testee: &Testee) -> Report {
-    run(&read(text).unwrap(), testee).unwrap()
+    run(&read(text).expect("a case"), testee).expect("a report")
 }
 
 /// The one failure of a report, which has to be at `place` and to say `words`.
