@@ -1,0 +1,226 @@
+//! What can be said on the command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Clients stand in a TOML file, $XDG_CONFIG_HOME/evergrant/config.toml or ~/.config/evergrant/config.toml:
+
+    [clients.google]
+    provider      = \"google\"
+    client_id     = \"…\"
+    client_secret = { env = \"GOOGLE_SECRET\" }
+    scope         = [\"https://www.googleapis.com/auth/drive.readonly\"]
+    offline       = true
+
+A name that is not there may be one of the built-in catalogue, or an issuer URL; then the client comes from --client-id
+or EVERGRANT_CLIENT_ID, and its secret from the variable that --client-secret-env names, or EVERGRANT_CLIENT_SECRET.
+
+Environment:
+  EVERGRANT_CONFIG   the file in place of the default; --config goes before it
+  EVERGRANT_BROWSER  a shell command that opens the address it gets as its last argument
+
+Exit status:
+  0  done
+  1  failed, and trying again does not help
+  2  the command line or the configuration is wrong
+  3  the user has to consent: run `evergrant login`
+  4  failed for now: try again later";
+
+/// OAuth for offline access: log a user in once, then call APIs on the user's behalf.
+#[derive(Debug, Parser)]
+#[command(name = "evergrant", version, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) general: General,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct General {
+    /// Write results, and errors, as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// File with the clients
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Token store in place of the configured one, such as sqlite:tokens.db
+    #[arg(long, global = true, value_name = "STORE")]
+    pub(crate) store: Option<String>,
+    /// Client identifier in place of the configured one
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// Environment variable with the client secret, in place of the configured one
+    #[arg(long, global = true, value_name = "VARIABLE")]
+    pub(crate) client_secret_env: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask a user for consent, in the browser
+    Login(Login),
+    /// Print an access token that works, and nothing else
+    Token(Token),
+    /// Call an API on a user's behalf
+    Call(Call),
+    /// List the grants of a client, or of all configured clients
+    List {
+        /// A configured client
+        #[arg(value_name = "PROVIDER")]
+        client: Option<String>,
+    },
+    /// Show all of a grant but its secrets
+    Show(GrantName),
+    /// Renew a grant's access token now
+    Refresh {
+        #[command(flatten)]
+        grant: GrantName,
+        /// Try even a grant that needs consent or is to be left alone for a while
+        #[arg(long)]
+        force: bool,
+    },
+    /// Revoke a grant at the provider, and delete it
+    Revoke {
+        #[command(flatten)]
+        grant: GrantName,
+        /// Delete it whatever the provider says
+        #[arg(long)]
+        force: bool,
+    },
+    /// Delete a grant here; the provider is not told
+    Forget(GrantName),
+    /// Run a provider to test against, on a loopback port
+    Sandbox(Sandbox),
+    /// Check configuration, store, provider and clock
+    Doctor {
+        /// A configured client; all of them if absent
+        #[arg(value_name = "PROVIDER")]
+        client: Option<String>,
+    },
+}
+
+/// Names a grant.
+#[derive(Debug, Args)]
+pub(crate) struct GrantName {
+    /// A configured client, a name of the catalogue, or an issuer URL
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) client: String,
+    /// The application's name for the user
+    pub(crate) subject: String,
+    /// One of several grants of the user
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) slot: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) grant: GrantName,
+    /// Scope to ask for in place of the configured ones; may be repeated
+    #[arg(long)]
+    pub(crate) scope: Vec<String>,
+    /// `prompt` of the authorization request, such as consent or login
+    #[arg(long)]
+    pub(crate) prompt: Option<String>,
+    /// `login_hint` of the authorization request, such as an e-mail address
+    #[arg(long = "login-hint", value_name = "HINT")]
+    pub(crate) hint: Option<String>,
+    /// Further parameter of the authorization request; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameter: Vec<(String, String)>,
+    /// Do not listen for the callback: ask for the address that the browser was sent to
+    #[arg(long)]
+    pub(crate) paste: bool,
+    /// Do not open a browser: only say which address to open
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Seconds to wait for the callback
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) grant: GrantName,
+    /// Seconds for which the token should still be valid
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) min_valid: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    #[command(flatten)]
+    pub(crate) grant: GrantName,
+    /// HTTP method
+    pub(crate) method: String,
+    /// Absolute URL
+    pub(crate) url: String,
+    /// Further header; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// Parameter added to the query; may be repeated
+    #[arg(short = 'q', long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) query: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) body: Body,
+    /// Print status and headers before the body
+    #[arg(short, long)]
+    pub(crate) include: bool,
+    /// Exit with 1 when the status is 400 or more
+    #[arg(short, long)]
+    pub(crate) fail: bool,
+    /// Seconds until the call gives up
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+}
+
+/// The body of a call: at most one of these.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct Body {
+    /// Body as it stands; @FILE reads it from a file, @- from standard input
+    #[arg(short, long)]
+    pub(crate) data: Option<String>,
+    /// Parameter of a form-encoded body; may be repeated
+    #[arg(short = 'F', long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) form: Vec<(String, String)>,
+    /// Body as JSON; @FILE reads it from a file, @- from standard input
+    #[arg(long = "json-body", value_name = "JSON")]
+    pub(crate) document: Option<String>,
+}
+
+/// The options of the sandbox provider; durations are seconds.
+#[derive(Debug, Args)]
+pub(crate) struct Sandbox {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8779)]
+    pub(crate) port: u16,
+    /// Lifetime of an access token
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600.0)]
+    pub(crate) access_token_lifetime: f64,
+    /// Lifetime of an authorization code
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    pub(crate) authorization_code_lifetime: f64,
+    /// Time in which a replaced refresh token still works; 0: its reuse kills the grant
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    pub(crate) grace: f64,
+    /// Keep the refresh token when it is used
+    #[arg(long)]
+    pub(crate) no_rotate: bool,
+    /// End the access tokens from before a refresh with it
+    #[arg(long)]
+    pub(crate) end_old_access_tokens: bool,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,55 @@
+//! The command line of evergrant. It decides nothing about the protocol: each command is one or a few calls of the library,
+//! and what they gave or said, for people or (`--json`) for programs.
+//!
+//! No process ends while a renewal of its own is under way: the answer, with the only refresh token there is, would end with
+//! it. So every client is closed before its command returns ([`clients::using`]).
+
+mod arguments;
+mod browser;
+mod call;
+mod clients;
+mod doctor;
+mod failure;
+mod grants;
+mod login;
+mod output;
+mod sandbox;
+
+use crate::arguments::{Arguments, Command};
+use crate::clients::Clients;
+use crate::output::Output;
+use clap::Parser;
+use evergrant::{Code, Error, Result};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) if usage.use_stderr() && std::env::args().any(|word| word == "--json") => {
+            let text = usage.render().to_string();
+            return failure::report(&Error::new(Code::InvalidArgument, text.trim()), true);
+        }
+        Err(usage) => usage.exit(),
+    };
+    let output = Output::new(arguments.general.json);
+    run(&arguments, &output).unwrap_or_else(|error| failure::report(&error, arguments.general.json))
+}
+
+fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
+    let clients = || Clients::load(&arguments.general);
+    match &arguments.command {
+        Command::Login(login) => login::login(&clients()?, output, login)?,
+        Command::Token(token) => grants::token(&clients()?, output, token)?,
+        Command::Call(call) => return call::call(&clients()?, output, call),
+        Command::List { client } => grants::list(&clients()?, output, client.as_deref())?,
+        Command::Show(grant) => grants::show(&clients()?, output, grant)?,
+        Command::Refresh { grant, force } => grants::refresh(&clients()?, output, grant, *force)?,
+        Command::Revoke { grant, force } => grants::revoke(&clients()?, output, grant, *force)?,
+        Command::Forget(grant) => grants::forget(&clients()?, output, grant)?,
+        Command::Sandbox(options) => sandbox::serve(output, options)?,
+        Command::Doctor { client } => {
+            return doctor::doctor(&arguments.general, output, client.as_deref());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
