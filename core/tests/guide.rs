@@ -1,0 +1,46 @@
+//! The guide says what is true now.
+
+use evergrant::{Code, Config, Method, catalogue_names};
+
+#[test]
+fn every_error_code_is_in_the_guide_with_its_number() {
+    let guide = include_str!("../../docs/errors.md");
+    for code in Code::ALL {
+        let row = format!("| `{code}` | {} |", *code as i32);
+        assert!(guide.contains(&row), "docs/errors.md has no row {row}");
+    }
+}
+
+#[test]
+fn every_catalogue_name_is_in_the_guide() {
+    let guide = include_str!("../../docs/configuration.md");
+    for name in catalogue_names() {
+        assert!(guide.contains(&format!("`{name}`")), "docs/configuration.md lacks {name}");
+    }
+}
+
+#[test]
+fn every_configuration_key_is_in_the_guide() {
+    let guide = include_str!("../../docs/configuration.md");
+    let error = Config::from_json(r#"{"no_such_key": 1}"#).expect_err("the key is unknown");
+    let known = error.message().split_once("expected one of ").expect("the keys are listed").1;
+    let keys: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    assert!(keys.len() > 10, "{keys:?}");
+    for key in keys {
+        let listed =
+            [format!("| `{key}` |"), format!("| `{key}.")].iter().any(|row| guide.contains(row));
+        assert!(listed, "docs/configuration.md lacks {key}");
+    }
+}
+
+#[test]
+fn every_method_of_a_store_is_in_the_guide() {
+    let guide = include_str!("../../docs/stores.md");
+    for method in Method::ALL {
+        assert!(
+            guide.contains(&format!("`{}(", method.name())),
+            "docs/stores.md lacks {}",
+            method.name()
+        );
+    }
+}
