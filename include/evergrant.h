@@ -213,6 +213,11 @@ enum evergrant_status evergrant_client_close(const struct evergrant_client *clie
 // Closes a client as `evergrant_client_close` does and frees it; NULL is fine. No other thread may be in a call with it.
 void evergrant_client_free(struct evergrant_client *client);
 
+// Serves the calls of your store that wait, and delivers the events that do, without waiting for anything else. For
+// programs that may be a long time without another call: a refresh behind the scenes goes on only inside calls when the
+// store is yours.
+enum evergrant_status evergrant_client_poll(const struct evergrant_client *client, struct evergrant_error **error);
+
 // Begins an authorization: send the user's browser to `evergrant_start_url(*start)`. `options_json` may be NULL; its keys
 // are `scope`, `redirect_uri`, `prompt`, `login_hint`, `parameters`, `browser_session`, `slot`, `timeout` (seconds).
 enum evergrant_status evergrant_client_begin(const struct evergrant_client *client,

@@ -7,7 +7,10 @@ use evergrant::{Code, Error, Result, guard};
 use std::ffi::{CStr, CString, c_char};
 
 /// Runs the body of an exported function; what it fails with goes to `error`, unless that is NULL.
-pub(crate) unsafe fn call(error: *mut *mut ErrorHandle, body: impl FnOnce() -> Result<()>) -> Status {
+pub(crate) unsafe fn call(
+    error: *mut *mut ErrorHandle,
+    body: impl FnOnce() -> Result<()>,
+) -> Status {
     let Err(failure) = guard(body) else { return Status::Ok };
     let status = Status::from(failure.code());
     // SAFETY: the caller gives NULL or a place for the error.
@@ -40,7 +43,8 @@ pub(crate) unsafe fn handle<'a, T>(pointer: *const T, name: &str) -> Result<&'a 
 /// A place for an output, which must not be NULL.
 pub(crate) unsafe fn place<'a, T>(pointer: *mut *mut T, name: &str) -> Result<&'a mut *mut T> {
     // SAFETY: the caller gives NULL or a place that it may write to.
-    unsafe { pointer.as_mut() }.ok_or_else(|| invalid(name, "is NULL; expected a place for the result"))
+    unsafe { pointer.as_mut() }
+        .ok_or_else(|| invalid(name, "is NULL; expected a place for the result"))
 }
 
 /// Gives ownership of `value` to the caller.
@@ -55,7 +59,10 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
 }
 
 /// Text, or NULL for none.
-pub(crate) unsafe fn optional_text<'a>(pointer: *const c_char, name: &str) -> Result<Option<&'a str>> {
+pub(crate) unsafe fn optional_text<'a>(
+    pointer: *const c_char,
+    name: &str,
+) -> Result<Option<&'a str>> {
     if pointer.is_null() {
         return Ok(None);
     }

@@ -27,7 +27,9 @@ impl ClientHandle {
         future: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         let result = match (self.client.calling_thread(), self.hooks.store()) {
-            (Some(thread), Some(store)) => thread.wait_serving(future, &mut |call| store.serve(call)),
+            (Some(thread), Some(store)) => {
+                thread.wait_serving(future, &mut |call| store.serve(call))
+            }
             _ => evergrant::wait(future),
         };
         for event in self.client.take_events() {
@@ -45,7 +47,11 @@ impl ClientHandle {
     }
 }
 
-unsafe fn grant(client: &ClientHandle, subject: *const c_char, slot: *const c_char) -> Result<Grant> {
+unsafe fn grant(
+    client: &ClientHandle,
+    subject: *const c_char,
+    slot: *const c_char,
+) -> Result<Grant> {
     // SAFETY: passed on from the caller.
     let (subject, slot) = unsafe { (text(subject, "subject")?, optional_text(slot, "slot")?) };
     Ok(match slot {
@@ -81,7 +87,8 @@ pub unsafe extern "C" fn evergrant_client_open(
         // SAFETY: passed on from the caller.
         let hooks = unsafe { Hooks::read(environment) }?;
         // SAFETY: passed on from the caller.
-        let (config, output) = unsafe { (text(config_json, "config_json")?, place(client, "client")?) };
+        let (config, output) =
+            unsafe { (text(config_json, "config_json")?, place(client, "client")?) };
         let client = Client::open_with(Config::from_json(config)?, hooks.environment())?;
         give(output, ClientHandle { client, hooks });
         Ok(())
@@ -93,7 +100,10 @@ pub unsafe extern "C" fn evergrant_client_open(
 /// Ends a client's work: waits, at most 10 seconds, until refreshes on their way are stored. Later calls give
 /// `EVERGRANT_CANCELLED`; closing again is fine.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_close(client: *const ClientHandle, error: *mut *mut ErrorHandle) -> Status {
+pub unsafe extern "C" fn evergrant_client_close(
+    client: *const ClientHandle,
+    error: *mut *mut ErrorHandle,
+) -> Status {
     // SAFETY: passed on from the caller.
     unsafe { call(error, || handle(client, "client")?.close()) }
 }
@@ -110,6 +120,18 @@ pub unsafe extern "C" fn evergrant_client_free(client: *mut ClientHandle) {
     unsafe { free(client) }
 }
 
+/// Serves the calls of your store that wait, and delivers the events that do, without waiting for anything else. For
+/// programs that may be a long time without another call: a refresh behind the scenes goes on only inside calls when the
+/// store is yours.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_client_poll(
+    client: *const ClientHandle,
+    error: *mut *mut ErrorHandle,
+) -> Status {
+    // SAFETY: passed on from the caller.
+    unsafe { call(error, || handle(client, "client")?.wait(async { Ok(()) })) }
+}
+
 /// Begins an authorization: send the user's browser to `evergrant_start_url(*start)`. `options_json` may be NULL; its keys
 /// are `scope`, `redirect_uri`, `prompt`, `login_hint`, `parameters`, `browser_session`, `slot`, `timeout` (seconds).
 #[unsafe(no_mangle)]
@@ -124,7 +146,9 @@ pub unsafe extern "C" fn evergrant_client_begin(
         // SAFETY: passed on from the caller.
         let (client, output) = unsafe { (handle(client, "client")?, place(start, "start")?) };
         // SAFETY: passed on from the caller.
-        let (subject, options) = unsafe { (text(subject, "subject")?.to_owned(), options(options_json, "options_json")?) };
+        let (subject, options) = unsafe {
+            (text(subject, "subject")?.to_owned(), options(options_json, "options_json")?)
+        };
         let core = client.client.clone();
         let start = client.wait(async move { core.begin(&subject, options).await })?;
         give(output, StartHandle::new(&start));
@@ -149,8 +173,9 @@ pub unsafe extern "C" fn evergrant_client_finish(
         // SAFETY: passed on from the caller.
         let client = unsafe { handle(client, "client") }?;
         // SAFETY: passed on from the caller.
-        let (callback, options) =
-            unsafe { (text(callback, "callback")?.to_owned(), options(options_json, "options_json")?) };
+        let (callback, options) = unsafe {
+            (text(callback, "callback")?.to_owned(), options(options_json, "options_json")?)
+        };
         let core = client.client.clone();
         let finished = client.wait(async move { core.finish(&callback, options).await })?;
         // SAFETY: passed on from the caller.
@@ -176,7 +201,8 @@ pub unsafe extern "C" fn evergrant_client_access_token(
         // SAFETY: passed on from the caller.
         let (client, output) = unsafe { (handle(client, "client")?, place(token, "token")?) };
         // SAFETY: passed on from the caller.
-        let (grant, options) = unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
+        let (grant, options) =
+            unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
         let token = client.wait(async move { grant.access_token(options).await })?;
         give(output, TokenHandle::new(&token));
         Ok(())
@@ -226,9 +252,11 @@ pub unsafe extern "C" fn evergrant_client_headers(
         // SAFETY: passed on from the caller.
         let (client, output) = unsafe { (handle(client, "client")?, place(headers, "headers")?) };
         // SAFETY: passed on from the caller.
-        let (grant, options) = unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
+        let (grant, options) =
+            unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
         // SAFETY: passed on from the caller.
-        let (method, url) = unsafe { (text(method, "method")?.to_owned(), text(url, "url")?.to_owned()) };
+        let (method, url) =
+            unsafe { (text(method, "method")?.to_owned(), text(url, "url")?.to_owned()) };
         let headers = client.wait(async move { grant.headers(&method, &url, options).await })?;
         give(output, HeadersHandle::new(&headers));
         Ok(())
@@ -254,7 +282,8 @@ pub unsafe extern "C" fn evergrant_client_request(
         // SAFETY: passed on from the caller.
         let (client, output) = unsafe { (handle(client, "client")?, place(response, "response")?) };
         // SAFETY: passed on from the caller.
-        let (grant, json) = unsafe { (grant(client, subject, slot)?, text(request_json, "request_json")?) };
+        let (grant, json) =
+            unsafe { (grant(client, subject, slot)?, text(request_json, "request_json")?) };
         let mut request: ApiRequest = options_from_json(json)?;
         // SAFETY: passed on from the caller.
         request.body = unsafe { optional_bytes(body, body_length) }.map(<[u8]>::to_vec);
@@ -281,7 +310,8 @@ pub unsafe extern "C" fn evergrant_client_refresh(
         // SAFETY: passed on from the caller.
         let client = unsafe { handle(client, "client") }?;
         // SAFETY: passed on from the caller.
-        let (grant, options) = unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
+        let (grant, options) =
+            unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
         let inspection = client.wait(async move { grant.refresh(options).await })?;
         // SAFETY: passed on from the caller.
         unsafe { give_json(inspection_json, &inspection) };
@@ -305,7 +335,8 @@ pub unsafe extern "C" fn evergrant_client_revoke(
         // SAFETY: passed on from the caller.
         let client = unsafe { handle(client, "client") }?;
         // SAFETY: passed on from the caller.
-        let (grant, options) = unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
+        let (grant, options) =
+            unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
         client.wait(async move { grant.revoke(options).await })
     };
     // SAFETY: passed on from the caller.

@@ -33,9 +33,14 @@ impl Hooks {
     pub(crate) unsafe fn read(environment: *const EnvironmentTable) -> Result<Self> {
         let mut hooks = Hooks { store: None, on_event: None, event_context: std::ptr::null_mut() };
         // SAFETY: the caller gives NULL or a table that begins with its own size.
-        let Some(size) = (unsafe { environment.cast::<usize>().as_ref() }) else { return Ok(hooks) };
+        let Some(size) = (unsafe { environment.cast::<usize>().as_ref() }) else {
+            return Ok(hooks);
+        };
         if *size < size_of::<EnvironmentTable>() {
-            return Err(invalid("environment.size", "is smaller than this library knows it; expected sizeof(evergrant_environment)"));
+            return Err(invalid(
+                "environment.size",
+                "is smaller than this library knows it; expected sizeof(evergrant_environment)",
+            ));
         }
         // SAFETY: the table is as large as it says.
         let table = unsafe { environment.read() };

@@ -34,7 +34,11 @@ impl ErrorHandle {
 }
 
 /// Reads from an error that may be NULL.
-unsafe fn read<T>(error: *const ErrorHandle, absent: T, field: impl FnOnce(&ErrorHandle) -> T) -> T {
+unsafe fn read<T>(
+    error: *const ErrorHandle,
+    absent: T,
+    field: impl FnOnce(&ErrorHandle) -> T,
+) -> T {
     // SAFETY: the caller gives NULL or a live error.
     unsafe { error.as_ref() }.map_or(absent, field)
 }
@@ -64,7 +68,11 @@ pub unsafe extern "C" fn evergrant_error_message(error: *const ErrorHandle) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_error_reason(error: *const ErrorHandle) -> *const c_char {
     // SAFETY: passed on from the caller.
-    unsafe { read(error, ptr::null(), |error| error.reason.as_ref().map_or(ptr::null(), |reason| reason.as_ptr())) }
+    unsafe {
+        read(error, ptr::null(), |error| {
+            error.reason.as_ref().map_or(ptr::null(), |reason| reason.as_ptr())
+        })
+    }
 }
 
 /// Whether the same call may succeed later without anybody changing anything.

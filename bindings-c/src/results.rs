@@ -51,7 +51,11 @@ pub struct StartHandle {
 
 impl StartHandle {
     pub(crate) fn new(start: &Start) -> Self {
-        StartHandle { url: c_text(&start.url), state: c_text(&start.state), expires_at: start.expires_at }
+        StartHandle {
+            url: c_text(&start.url),
+            state: c_text(&start.state),
+            expires_at: start.expires_at,
+        }
     }
 }
 
@@ -154,16 +158,30 @@ pub unsafe extern "C" fn evergrant_headers_count(headers: *const HeadersHandle) 
 
 /// The name of one; NULL where `index` is not below the count.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_headers_name(headers: *const HeadersHandle, index: usize) -> *const c_char {
+pub unsafe extern "C" fn evergrant_headers_name(
+    headers: *const HeadersHandle,
+    index: usize,
+) -> *const c_char {
     // SAFETY: passed on from the caller.
-    unsafe { read(headers, ptr::null(), |headers| headers.0.get(index).map_or(ptr::null(), |(name, _)| name.as_ptr())) }
+    unsafe {
+        read(headers, ptr::null(), |headers| {
+            headers.0.get(index).map_or(ptr::null(), |(name, _)| name.as_ptr())
+        })
+    }
 }
 
 /// The value of one; NULL where `index` is not below the count.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_headers_value(headers: *const HeadersHandle, index: usize) -> *const c_char {
+pub unsafe extern "C" fn evergrant_headers_value(
+    headers: *const HeadersHandle,
+    index: usize,
+) -> *const c_char {
     // SAFETY: passed on from the caller.
-    unsafe { read(headers, ptr::null(), |headers| headers.0.get(index).map_or(ptr::null(), |(_, value)| value.as_ptr())) }
+    unsafe {
+        read(headers, ptr::null(), |headers| {
+            headers.0.get(index).map_or(ptr::null(), |(_, value)| value.as_ptr())
+        })
+    }
 }
 
 /// Frees headers got from `evergrant_client_headers`, not those of a response; NULL is fine.
@@ -201,7 +219,9 @@ pub unsafe extern "C" fn evergrant_response_status(response: *const ResponseHand
 
 /// Its headers in the order received, names in lower case; they live as long as the response.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_response_headers(response: *const ResponseHandle) -> *const HeadersHandle {
+pub unsafe extern "C" fn evergrant_response_headers(
+    response: *const ResponseHandle,
+) -> *const HeadersHandle {
     // SAFETY: passed on from the caller.
     unsafe { read(response, ptr::null(), |response| &raw const response.headers) }
 }

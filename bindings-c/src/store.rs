@@ -109,7 +109,9 @@ pub struct StoreTable {
         ),
     >,
     /// The texts of all records of a client: `evergrant_reply_list`, then `evergrant_reply_list_text` for each.
-    pub list: Option<unsafe extern "C" fn(context: *mut c_void, client: *const c_char, reply: *mut Reply)>,
+    pub list: Option<
+        unsafe extern "C" fn(context: *mut c_void, client: *const c_char, reply: *mut Reply),
+    >,
     /// Keeps the document of an authorization under its state until `expires_at_ms` (Unix milliseconds), then null.
     pub put_pending: Option<
         unsafe extern "C" fn(
@@ -121,7 +123,8 @@ pub struct StoreTable {
         ),
     >,
     /// Removes the document of this state and gives its text to one caller only, or null when there is none.
-    pub take_pending: Option<unsafe extern "C" fn(context: *mut c_void, state: *const c_char, reply: *mut Reply)>,
+    pub take_pending:
+        Option<unsafe extern "C" fn(context: *mut c_void, state: *const c_char, reply: *mut Reply)>,
     /// Called once, after the last other call: when the client is freed, or before `evergrant_client_open` returns an
     /// error. NULL when there is nothing to do.
     pub destroy: Option<unsafe extern "C" fn(context: *mut c_void)>,
@@ -133,7 +136,10 @@ impl StoreTable {
         // SAFETY: the caller gives NULL or a table that begins with its own size.
         let Some(size) = (unsafe { table.cast::<usize>().as_ref() }) else { return Ok(None) };
         if *size < size_of::<StoreTable>() {
-            return Err(invalid("store.size", "is smaller than this library knows it; expected sizeof(evergrant_store)"));
+            return Err(invalid(
+                "store.size",
+                "is smaller than this library knows it; expected sizeof(evergrant_store)",
+            ));
         }
         // SAFETY: the table is as large as it says.
         Ok(Some(unsafe { table.read() }))
@@ -157,94 +163,65 @@ impl StoreTable {
     /// Calls the function of a method, which must be there, on this thread.
     pub(crate) fn serve(&self, call: StoreCall) -> StoreReply {
         let mut reply = Reply(None);
-        self.invoke(call, &mut reply).ok_or("was called with arguments that its C type does not have")?;
+        self.invoke(call, &raw mut reply)?;
         reply.0.unwrap_or_else(|| Err("gave no reply".to_owned()))
     }
 
-    fn invoke(&self, call: StoreCall, reply: *mut Reply) -> Option<()> {
-        let mut arguments = Arguments(call.arguments.into_iter());
-        let mut key = || arguments.text();
+    fn invoke(&self, call: StoreCall, reply: *mut Reply) -> Taken<()> {
+        let mut a = Arguments { left: call.arguments.into_iter(), texts: Vec::new() };
         let context = self.context;
-        // SAFETY: the functions are the caller's and of the type that the header declares; the texts live until they
-        // return. Each arm binds its texts first, since a `CString` must outlive its pointer.
+        // SAFETY: the functions are the caller's and of the type that the header declares; the texts live as long as `a`.
         unsafe {
             match call.method {
                 Method::Load => {
-                    let (client, subject, slot) = (key()?, key()?, key()?);
-                    self.load?(context, client.as_ptr(), subject.as_ptr(), slot.as_ptr(), reply);
+                    let load = self.load.ok_or(ABSENT)?;
+                    load(context, a.text()?, a.text()?, a.text()?, reply);
                 }
                 Method::Save => {
-                    let (client, subject, slot, record) = (key()?, key()?, key()?, key()?);
-                    self.save?(context, client.as_ptr(), subject.as_ptr(), slot.as_ptr(), record.as_ptr(), reply);
+                    let save = self.save.ok_or(ABSENT)?;
+                    save(context, a.text()?, a.text()?, a.text()?, a.text()?, reply);
                 }
                 Method::CompareAndSet => {
-                    let (client, subject, slot) = (key()?, key()?, key()?);
-                    let (expected, record) = (arguments.optional_number()?, arguments.text()?);
-                    self.compare_and_set?(
-                        context,
-                        client.as_ptr(),
-                        subject.as_ptr(),
-                        slot.as_ptr(),
-                        expected.as_ref().map_or(ptr::null(), ptr::from_ref),
-                        record.as_ptr(),
-                        arguments.number()?,
-                        reply,
+                    let compare_and_set = self.compare_and_set.ok_or(ABSENT)?;
+                    let (client, subject, slot) = (a.text()?, a.text()?, a.text()?);
+                    let expected = a.optional_number()?;
+                    let expected = expected.as_ref().map_or(ptr::null(), ptr::from_ref);
+                    let (record, revision) = (a.text()?, a.number()?);
+                    compare_and_set(
+                        context, client, subject, slot, expected, record, revision, reply,
                     );
                 }
                 Method::Delete => {
-                    let (client, subject, slot) = (key()?, key()?, key()?);
-                    self.delete_record?(context, client.as_ptr(), subject.as_ptr(), slot.as_ptr(), reply);
+                    let delete_record = self.delete_record.ok_or(ABSENT)?;
+                    delete_record(context, a.text()?, a.text()?, a.text()?, reply);
                 }
                 Method::Acquire => {
-                    let (client, subject, slot, owner) = (key()?, key()?, key()?, key()?);
-                    let (ttl_ms, intent) = (arguments.number()?, arguments.text()?);
-                    self.acquire?(
-                        context,
-                        client.as_ptr(),
-                        subject.as_ptr(),
-                        slot.as_ptr(),
-                        owner.as_ptr(),
-                        ttl_ms,
-                        intent.as_ptr(),
-                        reply,
-                    );
+                    let acquire = self.acquire.ok_or(ABSENT)?;
+                    let (client, subject, slot) = (a.text()?, a.text()?, a.text()?);
+                    let (owner, ttl_ms, intent) = (a.text()?, a.number()?, a.text()?);
+                    acquire(context, client, subject, slot, owner, ttl_ms, intent, reply);
                 }
                 Method::Renew => {
-                    let (client, subject, slot, owner) = (key()?, key()?, key()?, key()?);
-                    self.renew?(
-                        context,
-                        client.as_ptr(),
-                        subject.as_ptr(),
-                        slot.as_ptr(),
-                        owner.as_ptr(),
-                        arguments.number()?,
-                        arguments.number()?,
-                        reply,
-                    );
+                    let renew = self.renew.ok_or(ABSENT)?;
+                    let (client, subject, slot) = (a.text()?, a.text()?, a.text()?);
+                    let (owner, fencing, ttl_ms) = (a.text()?, a.number()?, a.number()?);
+                    renew(context, client, subject, slot, owner, fencing, ttl_ms, reply);
                 }
                 Method::Release => {
-                    let (client, subject, slot, owner) = (key()?, key()?, key()?, key()?);
-                    let (fencing, intent) = (arguments.number()?, arguments.optional_text()?);
-                    self.release?(
-                        context,
-                        client.as_ptr(),
-                        subject.as_ptr(),
-                        slot.as_ptr(),
-                        owner.as_ptr(),
-                        fencing,
-                        intent.as_ref().map_or(ptr::null(), |intent| intent.as_ptr()),
-                        reply,
-                    );
+                    let release = self.release.ok_or(ABSENT)?;
+                    let (client, subject, slot) = (a.text()?, a.text()?, a.text()?);
+                    let (owner, fencing, intent) = (a.text()?, a.number()?, a.optional_text()?);
+                    release(context, client, subject, slot, owner, fencing, intent, reply);
                 }
-                Method::List => self.list?(context, key()?.as_ptr(), reply),
+                Method::List => self.list.ok_or(ABSENT)?(context, a.text()?, reply),
                 Method::PutPending => {
-                    let (state, document) = (key()?, key()?);
-                    self.put_pending?(context, state.as_ptr(), document.as_ptr(), arguments.signed_number()?, reply);
+                    let put_pending = self.put_pending.ok_or(ABSENT)?;
+                    put_pending(context, a.text()?, a.text()?, a.signed_number()?, reply);
                 }
-                Method::TakePending => self.take_pending?(context, key()?.as_ptr(), reply),
+                Method::TakePending => self.take_pending.ok_or(ABSENT)?(context, a.text()?, reply),
             }
         }
-        Some(())
+        Ok(())
     }
 
     pub(crate) fn destroy(&self) {
@@ -255,35 +232,50 @@ impl StoreTable {
     }
 }
 
-/// The arguments of a store call, taken one by one. `None` is a type that was not expected.
-struct Arguments(std::vec::IntoIter<Value>);
+const ABSENT: &str = "is not there";
+const OTHER_TYPE: &str = "was called with an argument that is not of its C type";
+
+/// The arguments of a store call, taken one by one. The texts that were taken live as long as this does.
+struct Arguments {
+    left: std::vec::IntoIter<Value>,
+    texts: Vec<CString>,
+}
+
+type Taken<T> = std::result::Result<T, &'static str>;
 
 impl Arguments {
-    fn text(&mut self) -> Option<CString> {
-        self.optional_text()?
+    fn text(&mut self) -> Taken<*const c_char> {
+        let text = self.optional_text()?;
+        if text.is_null() { Err(OTHER_TYPE) } else { Ok(text) }
     }
 
-    fn optional_text(&mut self) -> Option<Option<CString>> {
-        match self.0.next()? {
-            Value::Null => Some(None),
-            Value::String(text) => Some(Some(c_text(&text))),
-            _ => None,
+    fn optional_text(&mut self) -> Taken<*const c_char> {
+        match self.left.next() {
+            Some(Value::Null) => Ok(ptr::null()),
+            Some(Value::String(text)) => {
+                let text = c_text(&text);
+                let pointer = text.as_ptr();
+                self.texts.push(text);
+                Ok(pointer)
+            }
+            _ => Err(OTHER_TYPE),
         }
     }
 
-    fn number(&mut self) -> Option<u64> {
-        self.optional_number()?
+    fn number(&mut self) -> Taken<u64> {
+        self.optional_number()?.ok_or(OTHER_TYPE)
     }
 
-    fn optional_number(&mut self) -> Option<Option<u64>> {
-        match self.0.next()? {
-            Value::Null => Some(None),
-            other => other.as_u64().map(Some),
+    fn optional_number(&mut self) -> Taken<Option<u64>> {
+        match self.left.next() {
+            Some(Value::Null) => Ok(None),
+            Some(Value::Number(number)) => number.as_u64().map(Some).ok_or(OTHER_TYPE),
+            _ => Err(OTHER_TYPE),
         }
     }
 
-    fn signed_number(&mut self) -> Option<i64> {
-        self.0.next()?.as_i64()
+    fn signed_number(&mut self) -> Taken<i64> {
+        self.left.next().as_ref().and_then(Value::as_i64).ok_or(OTHER_TYPE)
     }
 }
 
@@ -337,7 +329,11 @@ pub unsafe extern "C" fn evergrant_reply_null(reply: *mut Reply) {
 /// Replies that the lease was acquired under this fencing number, which is higher than any before it for this key, and
 /// the intent that an earlier holder left, or NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_reply_acquired(reply: *mut Reply, fencing: u64, earlier_intent: *const c_char) {
+pub unsafe extern "C" fn evergrant_reply_acquired(
+    reply: *mut Reply,
+    fencing: u64,
+    earlier_intent: *const c_char,
+) {
     // SAFETY: passed on from the caller.
     let intent = unsafe { reply_text(earlier_intent) };
     // SAFETY: passed on from the caller.

@@ -9,10 +9,19 @@ use evergrant::{Code, Error};
 
 /// Fails with the status of this number, or with `EVERGRANT_INVALID_ARGUMENT` where it is none.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_testing_fail(status: i32, error: *mut *mut ErrorHandle) -> Status {
-    let code = Code::ALL.iter().copied().find(|code| *code as i32 == status).unwrap_or(Code::InvalidArgument);
+pub unsafe extern "C" fn evergrant_testing_fail(
+    status: i32,
+    error: *mut *mut ErrorHandle,
+) -> Status {
+    let code = Code::ALL
+        .iter()
+        .copied()
+        .find(|code| *code as i32 == status)
+        .unwrap_or(Code::InvalidArgument);
     // SAFETY: passed on from the caller.
-    unsafe { border::call(error, || Err(Error::new(code, "failed on purpose").with_reason("testing"))) }
+    unsafe {
+        border::call(error, || Err(Error::new(code, "failed on purpose").with_reason("testing")))
+    }
 }
 
 /// Panics on the calling thread.
