@@ -331,7 +331,13 @@ fn built_in_store(config: &Config) -> Result<StoreChoice> {
     match text.split_once(':') {
         Some(("memory", "")) => Ok(StoreChoice::Memory),
         Some(("sqlite", path)) if !path.is_empty() => {
-            Ok(StoreChoice::Sqlite(Path::new(path).to_owned()))
+            // Made absolute now: the database is opened again after a fork, maybe in another working folder.
+            std::path::absolute(path).map(StoreChoice::Sqlite).map_err(|error| {
+                Error::new(
+                    Code::InvalidConfig,
+                    format!("store: {path:?} has no absolute path: {error}"),
+                )
+            })
         }
         Some(("postgres" | "postgresql" | "mysql" | "redis" | "file", _)) => Err(Error::new(
             Code::Unsupported,
@@ -347,7 +353,6 @@ fn built_in_store(config: &Config) -> Result<StoreChoice> {
 
 /// The folder for the library's own files; made with mode 0700 where it is missing.
 fn state_dir(config: &Config) -> Result<PathBuf> {
-    use std::os::unix::fs::DirBuilderExt;
     let home = |variable: &str| {
         std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
     };
@@ -362,7 +367,7 @@ fn state_dir(config: &Config) -> Result<PathBuf> {
                 "state_dir: is missing, and HOME is not set; expected a folder",
             )
         })?;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
+    make_private_folder(&directory).map_err(|error| {
         Error::new(
             Code::Store,
             format!("state_dir {} cannot be made: {error}", directory.display()),
@@ -370,6 +375,13 @@ fn state_dir(config: &Config) -> Result<PathBuf> {
         .with_reason("unreadable")
     })?;
     Ok(directory)
+}
+
+fn make_private_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(path)
 }
 
 /// Runs `work` on the library's runtime and gives up at the deadline.

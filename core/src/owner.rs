@@ -70,8 +70,11 @@ pub(crate) fn boot_id() -> String {
 }
 
 fn pid_namespace() -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self/ns/pid").map_or(0, |metadata| metadata.ino())
+    #[cfg(unix)]
+    return fs::metadata("/proc/self/ns/pid")
+        .map_or(0, |metadata| std::os::unix::fs::MetadataExt::ino(&metadata));
+    #[cfg(not(unix))]
+    return 0;
 }
 
 fn start_time(pid: u32) -> Option<u64> {

@@ -14,7 +14,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::ptr;
 use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -22,7 +22,9 @@ static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// How many forks lie between the first process that used this library and this one.
 fn forks() -> u64 {
-    static REGISTER: Once = Once::new();
+    #[cfg(unix)]
+    static REGISTER: std::sync::Once = std::sync::Once::new();
+    #[cfg(unix)]
     REGISTER.call_once(|| {
         // SAFETY: the handlers touch atomics, and locks that are free while the gate is closed.
         let refused =
@@ -32,6 +34,7 @@ fn forks() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
+#[cfg(unix)]
 extern "C" fn before_fork() {
     GATE.close();
     for resource in RESOURCES.lock().expect("no holder panics").iter().filter_map(Weak::upgrade) {
@@ -39,10 +42,12 @@ extern "C" fn before_fork() {
     }
 }
 
+#[cfg(unix)]
 extern "C" fn after_fork() {
     GATE.open();
 }
 
+#[cfg(unix)]
 extern "C" fn in_child() {
     FORKS.fetch_add(1, Ordering::SeqCst);
     GATE.open();
@@ -73,6 +78,7 @@ static GATE: Gate = Gate(AtomicI64::new(0));
 impl Gate {
     const CLOSED: i64 = -1;
 
+    #[cfg(unix)]
     fn close(&self) {
         while self.0.compare_exchange(0, Self::CLOSED, Ordering::SeqCst, Ordering::Relaxed).is_err()
         {
@@ -80,6 +86,7 @@ impl Gate {
         }
     }
 
+    #[cfg(unix)]
     fn open(&self) {
         self.0.store(0, Ordering::SeqCst);
     }

@@ -36,7 +36,7 @@ impl Lease {
     }
 
     fn left(&self) -> Option<Duration> {
-        let left = if self.boot == boot_id() {
+        let left = if !self.boot.is_empty() && self.boot == boot_id() {
             self.until_boottime - boottime()
         } else {
             self.until_wall - Clock::default().now()
@@ -106,7 +106,8 @@ impl LeaseRow {
     }
 }
 
-/// Milliseconds since the host started, suspension included.
+/// Milliseconds since the host started, suspension included where the system can tell.
+#[cfg(unix)]
 fn boottime() -> i64 {
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
@@ -114,4 +115,9 @@ fn boottime() -> i64 {
     let clock = rustix::time::ClockId::Monotonic;
     let time = rustix::time::clock_gettime(clock);
     time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
+#[cfg(not(unix))]
+fn boottime() -> i64 {
+    Clock::default().now()
 }

@@ -173,11 +173,14 @@ fn file_error(path: &Path, error: &std::io::Error) -> Error {
 }
 
 fn make_private_file(path: &Path) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
     if path.exists() {
         return Ok(());
     }
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(trouble(
