@@ -424,7 +424,7 @@ mod tests {
     }
 
     fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
-        let text = prop_oneof!["[a-c%+& =~.-]{0,3}", ".{0,6}"];
+        let text = prop_oneof!["[a-c%+& =~.-]{0,3}", ".{0,6}", "[a-z]{10,40}", ".{10,40}"];
         prop::collection::vec((text.clone(), text), 0..8)
     }
 

@@ -17,44 +17,59 @@ impl Times {
     }
 }
 
-/// What each byte becomes, padded to one store of the machine; how long that is stands in the last
-/// place. Copying all of it is faster than asking each byte what it is.
-type Table = [[u8; ENTRY]; 256];
+/// What a byte becomes, padded to one store of the machine; how long that is stands in the last place.
+/// Copying all of it is faster than asking each byte what it is.
+type Entry = [u8; ENTRY];
+type Table = [Entry; 256];
 
 const ENTRY: usize = 8;
 /// `%25XX`.
 const LONGEST: usize = 5;
+/// Bytes that are looked at together.
+const CHUNK: usize = 16;
+/// What encoding a chunk may touch.
+const SPARE: usize = LONGEST * CHUNK + ENTRY;
 
 static ONCE: Table = table(b"%");
 static TWICE: Table = table(b"%25");
 
 const fn table(escape: &[u8]) -> Table {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut table = [[0; ENTRY]; 256];
     let mut byte = 0;
-    while byte < 256 {
-        let entry = &mut table[byte];
-        if is_unreserved(byte) {
-            entry[0] = byte as u8;
-            entry[ENTRY - 1] = 1;
-        } else {
-            let mut length = 0;
-            while length < escape.len() {
-                entry[length] = escape[length];
-                length += 1;
-            }
-            entry[length] = DIGITS[byte >> 4];
-            entry[length + 1] = DIGITS[byte & 15];
-            entry[ENTRY - 1] = length as u8 + 2;
+    loop {
+        table[byte as usize] =
+            if is_unreserved(byte) { unreserved(byte) } else { escaped(byte, escape) };
+        if byte == u8::MAX {
+            return table;
         }
         byte += 1;
     }
-    table
 }
 
-const fn is_unreserved(byte: usize) -> bool {
-    let byte = byte as u8;
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+const fn unreserved(byte: u8) -> Entry {
+    let mut entry = [0; ENTRY];
+    entry[0] = byte;
+    entry[ENTRY - 1] = 1;
+    entry
+}
+
+const fn escaped(byte: u8, escape: &[u8]) -> Entry {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut entry = [0; ENTRY];
+    let mut length = 0;
+    while (length as usize) < escape.len() {
+        entry[length as usize] = escape[length as usize];
+        length += 1;
+    }
+    entry[length as usize] = DIGITS[(byte >> 4) as usize];
+    entry[length as usize + 1] = DIGITS[(byte & 15) as usize];
+    entry[ENTRY - 1] = length + 2;
+    entry
+}
+
+#[expect(clippy::needless_bitwise_bool, reason = "without branches, many bytes are asked at once")]
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~')
 }
 
 /// Text under construction, in room that is made before it is written to: nothing is asked per byte.
@@ -66,7 +81,7 @@ pub(super) struct EncodedText {
 impl EncodedText {
     /// Room for `length` bytes of output and to encode the last of them.
     pub(super) fn with_room_for(length: usize) -> Self {
-        EncodedText { room: vec![0; length + ENTRY], end: 0 }
+        EncodedText { room: vec![0; length + SPARE], end: 0 }
     }
 
     /// Room that the encoding of `length` bytes needs, though it will seldom fill it.
@@ -85,6 +100,7 @@ impl EncodedText {
     }
 
     /// Appends `text`, which is ASCII, as it is.
+    #[inline]
     pub(super) fn push(&mut self, text: &[u8]) {
         self.room_for(text.len())[..text.len()].copy_from_slice(text);
         self.end += text.len();
@@ -99,9 +115,13 @@ impl EncodedText {
     pub(super) fn encode(&mut self, text: &str, times: Times) {
         let room = self.room_for(Self::longest(text.len()));
         let table = times.table();
+        let (chunks, rest) = text.as_bytes().as_chunks();
         let mut end = 0;
-        for byte in text.bytes() {
-            end += write_entry(&mut room[end..], &table[usize::from(byte)]);
+        for chunk in chunks {
+            end += encode_chunk(&mut room[end..], chunk, table);
+        }
+        for &byte in rest {
+            end += write(&mut room[end..], byte, table);
         }
         self.end += end;
     }
@@ -119,7 +139,7 @@ impl EncodedText {
                 b'%' => split_hex(after).unwrap_or((byte, after)),
                 _ => (byte, after),
             };
-            end += write_entry(&mut room[end..], &table[usize::from(decoded)]);
+            end += write(&mut room[end..], decoded, table);
             rest = after;
         }
         self.end += end;
@@ -131,9 +151,9 @@ impl EncodedText {
         String::from_utf8(self.room).expect("encoded text and what is pushed between is ASCII")
     }
 
-    /// At least `length` bytes behind the text, and one entry more.
+    /// At least `length` bytes behind the text, and [`SPARE`] more.
     fn room_for(&mut self, length: usize) -> &mut [u8] {
-        let wanted = self.end + length + ENTRY;
+        let wanted = self.end + length + SPARE;
         if wanted > self.room.len() {
             self.room.resize(wanted.max(2 * self.room.len()), 0);
         }
@@ -141,8 +161,23 @@ impl EncodedText {
     }
 }
 
-/// Writes all of an entry; gives how much of it counts.
-fn write_entry(room: &mut [u8], entry: &[u8; ENTRY]) -> usize {
+/// Writes a chunk, encoded; gives how long that is. One check of the room is enough for all of it.
+fn encode_chunk(room: &mut [u8], chunk: &[u8; CHUNK], table: &Table) -> usize {
+    if chunk.iter().fold(true, |all, &byte| all & is_unreserved(byte)) {
+        room[..CHUNK].copy_from_slice(chunk);
+        return CHUNK;
+    }
+    let room = room.first_chunk_mut::<SPARE>().expect("room was made for the longest");
+    let mut end = 0;
+    for &byte in chunk {
+        end += write(&mut room[end..], byte, table);
+    }
+    end
+}
+
+/// Writes all of a byte's entry; gives how much of it counts.
+fn write(room: &mut [u8], byte: u8, table: &Table) -> usize {
+    let entry = &table[usize::from(byte)];
     room[..ENTRY].copy_from_slice(entry);
     usize::from(entry[ENTRY - 1])
 }
@@ -186,8 +221,13 @@ mod tests {
 
     #[test]
     fn only_unreserved_characters_stand_for_themselves() {
-        let unreserved = "ABCXYZabcxyz0189-._~";
+        let unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
         assert_eq!(encoded(unreserved, Times::Once), unreserved);
+        assert_eq!(encoded(unreserved, Times::Twice), unreserved);
+        let others: String =
+            (0..128).map(char::from).filter(|c| !unreserved.contains(*c)).collect();
+        let expected: Vec<_> = others.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        assert_eq!(encoded(&others, Times::Once), expected.concat());
         assert_eq!(encoded(" !*'()+/=&%", Times::Once), "%20%21%2A%27%28%29%2B%2F%3D%26%25");
         assert_eq!(encoded("☃", Times::Once), "%E2%98%83");
     }
