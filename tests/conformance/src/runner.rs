@@ -30,6 +30,9 @@ const LARGE: usize = 600 << 10;
 /// How long the runner waits for something that has to come by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often it looks whether it has come.
+const POLL: Duration = Duration::from_millis(5);
+
 /// What became of one case with one testee.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -40,7 +43,6 @@ pub struct Report {
     /// What was not as the case says; the case holds when there is none.
     pub failures: Vec<Failure>,
     /// What happened, in a form that can be compared between testees.
-    #[serde(skip)]
     pub transcript: Value,
     /// How long it took.
     pub seconds: f64,

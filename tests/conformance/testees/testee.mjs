@@ -28,7 +28,7 @@ const commands = {
   finish: ({ callback, options }, name) => clients.get(name).finish(callback, camel(options)),
   async access_token(command, name) {
     const token = show(await grant(command, name).accessToken(camel(command.options)))
-    return { token: token.token, token_type: token.tokenType, expires_at: token.expiresAt ?? null }
+    return { token: token.token, token_type: token.tokenType, expires_at: token.expiresAt }
   },
   cached: (command, name) => show(grant(command, name).cachedAccessToken()) !== undefined,
   async headers(command, name) {

@@ -87,7 +87,7 @@ class Testee:
     def carry_out(self, command, name, options):
         client = self.clients.get(name)
         subject = command.get("subject")
-        grant = subject and self.shown_later(client.grant(subject, command.get("slot", "")))
+        grant = client and self.shown_later(client.grant(subject or "", command.get("slot", "")))
         return {
             "open": lambda: self.open(name, command["config"], command.get("store")),
             "begin": lambda: fields(client.begin(subject, **options), "url state expires_at"),

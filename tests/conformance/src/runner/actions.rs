@@ -1,12 +1,12 @@
 //! The steps that the runner carries out itself: at the provider, in files, or by several commands to the testee.
 
-use super::{PATIENCE, Run, Stop, seconds};
+use super::{PATIENCE, POLL, Run, Stop, seconds};
 use crate::case::{ClockKind, Step};
 use crate::testee::Process;
 use crate::{config, files, matcher, template};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 impl Run<'_> {
     pub(super) fn act(
@@ -128,27 +128,27 @@ impl Run<'_> {
         Ok(json!({ "ok": self.clock }))
     }
 
-    /// Waits until a client told of an event; it may have done so before.
+    /// Waits until a client told of an event; it may have done so before. Some languages tell of events when they are
+    /// called next, so a call is made now and then.
     fn await_event(&mut self, step: &Step, arguments: &Map<String, Value>) -> Result<Value, Stop> {
         let pattern = Value::Object(arguments.clone());
         let deadline = Instant::now() + PATIENCE;
-        loop {
+        for round in 1_u32.. {
             let reply = self.command(step, "events", Map::new())?;
-            let events = reply["ok"].as_array().cloned().unwrap_or_default();
-            let found = events
-                .into_iter()
-                .find(|event| matcher::mismatches(&pattern, Some(event)).is_empty());
-            if let Some(event) = found {
+            let events = reply["ok"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let fits = |event: &&Value| matcher::mismatches(&pattern, Some(event)).is_empty();
+            if let Some(event) = events.iter().find(fits) {
                 return Ok(json!({ "ok": event }));
             }
             if Instant::now() >= deadline {
-                return Err(Stop::Failed(format!(
-                    "no event like {pattern} came; so far: {}",
-                    reply["ok"]
-                )));
+                break;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(POLL);
+            if round.is_multiple_of(20) {
+                self.nudge(&step.options.client)?;
+            }
         }
+        Err(Stop::Failed(format!("no event like {pattern} came")))
     }
 
     /// Waits until the provider has answered (or dropped) a number of requests to one path.
@@ -170,7 +170,7 @@ impl Run<'_> {
                     wanted.path
                 )));
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(POLL);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is said to the testee and what it replies: every word is kept for the transcript and the search for secrets.
 
-use super::{Run, Spoken, Stop, seconds};
+use super::{PATIENCE, Run, Spoken, Stop, seconds};
 use crate::case::Step;
 use crate::vocabulary::carries_secrets;
 use base64::Engine as _;
@@ -33,6 +33,13 @@ impl Run<'_> {
             self.transcript.replies.push(json!({ "do": command["do"], "reply": reply }));
         }
         Ok(reply)
+    }
+
+    /// Makes the client do something, whatever it says to that.
+    pub(super) fn nudge(&mut self, client: &str) -> Result<(), Stop> {
+        let command = json!({ "do": "list", "client": client });
+        let mut reply = self.process.command(&command, PATIENCE)?;
+        self.note(&command, &mut reply)
     }
 
     fn note(&mut self, command: &Value, reply: &mut Value) -> Result<(), Stop> {

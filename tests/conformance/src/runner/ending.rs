@@ -37,23 +37,22 @@ impl Run<'_> {
     }
 
     fn collect_from(&mut self, client: &str) -> Result<(), Stop> {
+        let ask = |name: &str| json!({ "do": name, "client": client });
         if self.clients_with_own_store.contains(client) {
-            let calls = self.send(&json!({ "do": "store_calls", "client": client }), PATIENCE)?;
+            let calls = self.send(&ask("store_calls"), PATIENCE)?;
             append(&mut self.transcript.store_calls, &calls["ok"]);
         }
-        let events = self.send(&json!({ "do": "events", "client": client }), PATIENCE)?;
-        append(&mut self.transcript.events, &events["ok"]);
         for (owner, subject) in self.subjects.clone() {
             if owner == client {
-                self.send(
-                    &json!({ "do": "inspect", "client": client, "subject": subject }),
-                    PATIENCE,
-                )?;
+                let mut command = ask("inspect");
+                command["subject"] = json!(subject);
+                self.send(&command, PATIENCE)?;
             }
         }
-        self.send(&json!({ "do": "list", "client": client }), PATIENCE)?;
-        self.send(&json!({ "do": "debug", "client": client }), PATIENCE)?;
-        Ok(())
+        self.send(&ask("list"), PATIENCE)?;
+        let events = self.send(&ask("events"), PATIENCE)?;
+        append(&mut self.transcript.events, &events["ok"]);
+        self.send(&ask("debug"), PATIENCE).map(drop)
     }
 
     pub(super) fn end_process(&mut self) {
