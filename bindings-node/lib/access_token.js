@@ -9,7 +9,7 @@ class AccessToken {
   constructor({ token, tokenType, expiresAt }) {
     this.#token = token
     this.tokenType = tokenType
-    if (expiresAt !== undefined) this.expiresAt = expiresAt
+    this.expiresAt = expiresAt ?? null
     Object.freeze(this)
   }
 

@@ -3,6 +3,7 @@
 const { inspect } = require('node:util')
 const { AccessToken } = require('./access_token.js')
 const { atOnce, call } = require('./call.js')
+const { EvergrantError } = require('./error.js')
 const { ApiResponse, standardResponse } = require('./response.js')
 
 /** What one user allowed; see index.d.ts. Made by `client.grant`. */
@@ -76,7 +77,11 @@ class Grant {
 
   async fetch(input, init) {
     const request = new Request(input, init)
-    const { method, url, headers } = request
+    const { method, url, headers, redirect } = request
+    if (redirect !== 'follow') {
+      const message = `redirect: ${redirect} is not supported; expected "follow"`
+      throw new EvergrantError({ code: 'unsupported', message, retryable: false })
+    }
     const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer())
     const signal = init?.signal ?? input?.signal
     return standardResponse(await this.request({ method, url, headers, body, signal }))

@@ -1,10 +1,35 @@
-//! Functions that fail and panic on purpose; only with the feature `testing`.
+//! A provider to test against, and functions that fail and panic on purpose; only with the feature `testing`.
 
 use crate::border::{Leaving, at_once, promise};
 use evergrant::{Code, Error, Result};
+use evergrant_sandbox::{Options, Sandbox};
 use napi::Env;
 use napi::bindgen_prelude::Object;
 use napi_derive::napi;
+
+/// A sandbox provider on a thread of this process.
+#[napi(js_name = "_TestingSandbox")]
+pub struct TestingSandbox(Sandbox);
+
+#[napi]
+impl TestingSandbox {
+    /// Starts on a free loopback port.
+    #[napi(constructor)]
+    pub fn new() -> napi::Result<Self> {
+        at_once(|| {
+            Sandbox::start(Options::default())
+                .map(TestingSandbox)
+                .map_err(|error| Error::new(Code::Transport, error.to_string()))
+        })
+    }
+
+    /// Where it listens.
+    #[napi(getter)]
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        self.0.base_url().to_owned()
+    }
+}
 
 /// Every code, in the order of its number.
 #[napi(js_name = "_testingCodes")]

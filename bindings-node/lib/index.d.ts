@@ -1,0 +1,415 @@
+/**
+ * OAuth 1.0a and OAuth 2 for offline access: an application calls an API on a user's behalf when the user is not there.
+ *
+ * Durations are seconds; times are Unix milliseconds. Every operation rejects with an {@link EvergrantError}; with a
+ * `signal` that aborts, with the signal's reason. A refresh under way goes on when its caller leaves.
+ */
+
+/** A client registration at one provider, with its grants in one store. */
+export declare class Client {
+  /**
+   * Opens the store; sends nothing.
+   *
+   * @throws {EvergrantError} `invalid_config`, `unknown_provider`, `store`, …
+   */
+  constructor(options: ClientOptions)
+
+  /** Begins to ask `subject` for consent: redirect the browser to `url`. Any process may `finish` it. */
+  begin(subject: string, options?: BeginOptions): Promise<Start>
+
+  /** Ends an authorization with the callback as it came: full URL, path with query, or query. */
+  finish(callback: string | URL | URLSearchParams, options?: FinishOptions): Promise<Finished>
+
+  /** A handle on the grant of a subject; no I/O. Keep it: it holds the fresh token. */
+  grant(subject: string, slot?: string): Grant
+
+  /** Stores tokens that were got elsewhere, in place of what stands. */
+  put(subject: string, tokens: PutTokens): Promise<Inspection>
+
+  /** All grants of this client registration, without secrets. */
+  list(options?: Abortable): Promise<Inspection[]>
+
+  /** Waits for what is under way, at most 10 s; later calls reject with `cancelled`. */
+  close(): Promise<void>
+
+  /** For tests only: stops the library's clock at a time in Unix milliseconds; `null` lets it run again. */
+  _testingSetClock(unixMillis: number | null): void
+}
+
+/** What one subject allowed one client registration. Made by {@link Client.grant}. */
+export declare class Grant {
+  private constructor()
+
+  /** The application's own name for the user. */
+  readonly subject: string
+
+  /** Which of several refresh tokens of one consent; usually empty. */
+  readonly slot: string
+
+  /** A token to send; renewed first where that is needed. */
+  accessToken(options?: TokenOptions): Promise<AccessToken>
+
+  /** The fresh token that this process has at hand; no I/O. */
+  cachedAccessToken(): AccessToken | undefined
+
+  /**
+   * The headers to send with any HTTP client. An OAuth 1.0a signature is good for one request.
+   *
+   * @example await axios.get(url, { headers: await grant.headers('GET', url) })
+   */
+  headers(method: string, url: string | URL, options?: HeaderOptions): Promise<Record<string, string>>
+
+  /** Calls an API. On a 401 the token is renewed once and the request sent again. */
+  request(request: ApiRequest): Promise<ApiResponse>
+
+  /**
+   * `fetch` on the user's behalf, with a standard `Response`. Redirects are followed; the body is read before it is sent
+   * and the answer is whole when the promise resolves.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
+
+  /** Renews now, whatever the token's age. Processes that ask at once share one renewal. */
+  refresh(options?: ForceOptions): Promise<Inspection>
+
+  /** Revokes the grant at the provider (RFC 7009) and deletes it; with `force`, deletes it whatever the provider says. */
+  revoke(options?: ForceOptions): Promise<void>
+
+  /** Deletes the grant here; the provider is not told. */
+  forget(options?: Abortable): Promise<void>
+
+  /** All that is known of the grant but its secrets, from the store. */
+  inspect(options?: Abortable): Promise<Inspection>
+}
+
+/** An access token. Printing or serializing it does not show the token. */
+export declare class AccessToken {
+  private constructor()
+
+  /** The token itself. */
+  get token(): string
+
+  /** `Bearer`, `OAuth` (OAuth 1.0a), or what the provider said. */
+  readonly tokenType: string
+
+  /** Until when it is valid; `null` where it does not expire or nobody knows. */
+  readonly expiresAt: number | null
+}
+
+/** An API's answer, whatever its status. */
+export declare class ApiResponse {
+  private constructor()
+
+  readonly status: number
+  /** Whether the status is 200 to 299. */
+  get ok(): boolean
+  /** In the order received, names in lower case; `new Headers(response.headers)` takes them. */
+  readonly headers: [name: string, value: string][]
+  /** Where the answer came from, after redirects. */
+  readonly url: string
+  readonly body: Buffer
+  /** The body as UTF-8. */
+  text(): string
+  /** The body as JSON. */
+  json(): any
+}
+
+/** A failed operation. It never shows a secret. */
+export declare class EvergrantError extends Error {
+  private constructor()
+
+  readonly name: 'EvergrantError'
+  /** What kind of failure; stable. */
+  readonly code: ErrorCode
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retryable: boolean
+  /** No attempt will be made before this time, where it is known. */
+  readonly retryAt?: number
+  /** A stable word that says more than the code, such as `revoked`. */
+  readonly reason?: string
+  readonly provider?: string
+  readonly subject?: string
+  /** HTTP status of the provider's answer. */
+  readonly status?: number
+  /** The provider's own `error` (RFC 6749 section 5.2). */
+  readonly serverError?: string
+  /** The provider's own `error_description`. */
+  readonly errorDescription?: string
+  toJSON(): Record<string, unknown>
+}
+
+export type ErrorCode =
+  | 'invalid_config'
+  | 'unknown_provider'
+  | 'invalid_argument'
+  | 'no_grant'
+  | 'needs_consent'
+  | 'consent_denied'
+  | 'state_mismatch'
+  | 'temporarily_unavailable'
+  | 'misconfigured_client'
+  | 'provider_error'
+  | 'invalid_response'
+  | 'transport'
+  | 'timeout'
+  | 'cancelled'
+  | 'store'
+  | 'store_conflict'
+  | 'decryption'
+  | 'insecure_url'
+  | 'unsupported'
+  | 'callback'
+  | 'internal'
+
+/** The keys of the configuration (docs/configuration.md), in camelCase. */
+export interface ClientOptions {
+  /** A name of the catalogue, an issuer URL, or a provider of your own. */
+  provider: string | ProviderTable
+  clientId: string
+  clientSecret?: string | { env: string } | { file: string }
+  clientAuthentication?: ClientAuthentication
+  redirectUri?: string
+  scope?: string | string[]
+  /** Ask for whatever this provider needs to give a refresh token. */
+  offline?: boolean
+  /** `sqlite:PATH`, `memory:`, or a store of your own; `grants.db` in `stateDir` when absent. */
+  store?: string | TokenStore
+  detached?: 'auto' | 'off' | 'require'
+  stateDir?: string
+  /** When a token counts as due, in seconds before its expiry. */
+  windows?: { soft?: number; hard?: number }
+  /** Limits of network steps, in seconds. */
+  timeouts?: { connect?: number; request?: number; total?: number }
+  maxResponseBytes?: number
+  userAgent?: string
+  /**
+   * Hears what happens to grants and stores; it keeps neither the process nor the client alive. What it throws is an
+   * uncaught exception.
+   */
+  onEvent?: (event: GrantEvent) => void
+}
+
+export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'none'
+
+/** A provider that is not in the catalogue. */
+export interface ProviderTable {
+  name?: string
+  title?: string
+  protocol?: 'oauth1' | 'oauth2'
+  issuer?: string
+  authorizationEndpoint: string
+  tokenEndpoint: string
+  /** OAuth 1 (RFC 5849 section 2.1). */
+  temporaryCredentialEndpoint?: string
+  revocationEndpoint?: string
+  clientAuthentication?: ClientAuthentication
+  scopeSeparator?: string
+  pkce?: 'S256' | 'off'
+  authorizationParameters?: Record<string, string>
+  /** What this provider needs to give a refresh token. */
+  offline?: { parameters?: Record<string, string>; scope?: string[] }
+  /** What it does with used refresh tokens. */
+  rotation?: { grace?: number; killsOnReuse?: boolean; idleDays?: number; earliestRefresh?: number }
+  /** Words that it says instead of `invalid_grant`. */
+  invalidGrantErrors?: string[]
+  documentation?: string
+  checked?: string
+}
+
+/** An operation that its caller may leave. */
+export interface Abortable {
+  signal?: AbortSignal
+}
+
+/** An operation with a deadline. */
+export interface CallOptions extends Abortable {
+  /** Seconds until the call gives up; `timeouts.total` when absent. */
+  timeout?: number
+}
+
+export interface BeginOptions extends CallOptions {
+  scope?: string | string[]
+  redirectUri?: string
+  prompt?: string
+  loginHint?: string
+  /** Further parameters of the authorization request. */
+  parameters?: Record<string, string>
+  /** Something that only this browser's session knows; `finish` must be given the same. */
+  browserSession?: string
+  slot?: string
+}
+
+export interface FinishOptions extends CallOptions {
+  browserSession?: string
+}
+
+export interface TokenOptions extends CallOptions {
+  /** Seconds for which the token should still be valid. */
+  minValid?: number
+}
+
+export interface HeaderOptions extends CallOptions {
+  /** Parameters of a form body; an OAuth 1.0a signature covers them. */
+  form?: Parameters
+}
+
+export interface ForceOptions extends CallOptions {
+  /** Try even where that is known to be of no use. */
+  force?: boolean
+}
+
+export interface PutTokens extends Abortable {
+  accessToken?: string
+  /** OAuth 1.0a. */
+  tokenSecret?: string
+  tokenType?: string
+  refreshToken?: string
+  /** Seconds. */
+  expiresIn?: number
+  /** Unix **seconds**, as token responses have it. */
+  expiresAt?: number
+  scope?: string | string[]
+  slot?: string
+}
+
+type Value = string | number | boolean
+
+/** Names and values, duplicates kept: an object, or anything that iterates over pairs. */
+export type Parameters = Record<string, Value | Value[]> | Iterable<readonly [string, Value]>
+
+/** One API request, with at most one of `form`, `json` and `body`. */
+export interface ApiRequest extends CallOptions {
+  /** `GET` when absent. */
+  method?: string
+  /** https, or http to a loopback address. */
+  url: string | URL
+  /** Added to the URL's query. */
+  query?: Parameters
+  form?: Parameters
+  json?: unknown
+  body?: string | ArrayBuffer | ArrayBufferView
+  /** `Authorization` is the library's. */
+  headers?: Parameters
+  maxResponseBytes?: number
+}
+
+export interface Start {
+  url: string
+  state: string
+  expiresAt: number
+}
+
+export interface Finished {
+  subject: string
+  slot: string
+  grantId: string
+  generation: number
+  scope: string[]
+  expiresAt: number | null
+}
+
+/** All that is known of a grant but its secrets. */
+export interface Inspection {
+  provider: string
+  clientId: string
+  subject: string
+  slot: string
+  grantId: string
+  /** + 1 with each committed renewal. */
+  generation: number
+  /** + 1 with each write of the record. */
+  revision: number
+  status: 'active' | 'needs_consent' | 'revoking'
+  reason: string | null
+  statusAt: number
+  scope: string[]
+  tokenType: string | null
+  obtainedAt: number | null
+  expiresAt: number | null
+  hasRefreshToken: boolean
+  refreshExpiresAt: number | null
+  retryAt: number | null
+  lastFailure: string | null
+  hold: string | null
+  keepaliveAt: number | null
+  createdAt: number
+  updatedAt: number
+  trail: { at: number; generation: number; what: string }[]
+}
+
+/** Something that happened to a grant or a store. */
+export interface GrantEvent {
+  event:
+    | 'granted'
+    | 'refreshed'
+    | 'waited'
+    | 'taken_over'
+    | 'refresh_failed'
+    | 'needs_consent'
+    | 'store_trouble'
+    | 'uncommitted'
+    | 'revoked'
+    | 'forgotten'
+  provider: string
+  subject: string
+  slot: string
+  grantId?: string
+  generation?: number
+  detail?: string
+}
+
+type Awaitable<T> = T | PromiseLike<T>
+
+/**
+ * A token store of your own. Records and documents are opaque text: keep them unchanged. `load` and `save` must be
+ * there; what the library cannot promise without another is said in an event. A client holds its store: one whose store
+ * refers to the client is never collected.
+ */
+export interface TokenStore {
+  load(client: string, subject: string, slot: string): Awaitable<string | null>
+  /** Writes without a condition. */
+  save(client: string, subject: string, slot: string, record: string): Awaitable<void>
+  /** Writes only where this revision stands (`null`: nothing stands), atomically; gives whether it wrote. */
+  compareAndSet?(
+    client: string,
+    subject: string,
+    slot: string,
+    expectedRevision: number | null,
+    record: string,
+    revision: number,
+  ): Awaitable<boolean>
+  delete?(client: string, subject: string, slot: string): Awaitable<void>
+  /**
+   * Takes the lease where no live one stands, atomically: keeps `intent`, gives the one that stood there before and a
+   * number that grows with each acquisition.
+   */
+  acquire?(
+    client: string,
+    subject: string,
+    slot: string,
+    owner: string,
+    ttlMs: number,
+    intent: string,
+  ): Awaitable<{ fencing: number; intent: string | null } | { busyMs: number }>
+  /** Gives whether the lease is still held. */
+  renew?(
+    client: string,
+    subject: string,
+    slot: string,
+    owner: string,
+    fencing: number,
+    ttlMs: number,
+  ): Awaitable<boolean>
+  /** Ends the lease; `keepIntent` stands in place of its intent. */
+  release?(
+    client: string,
+    subject: string,
+    slot: string,
+    owner: string,
+    fencing: number,
+    keepIntent: string | null,
+  ): Awaitable<void>
+  list?(client: string): Awaitable<string[]>
+  putPending?(state: string, document: string, expiresAtMs: number): Awaitable<void>
+  /** Gives the document to one caller only. */
+  takePending?(state: string): Awaitable<string | null>
+}
