@@ -23,17 +23,16 @@ use std::time::Duration;
 /// `EvGr`: tells a token database from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4576_4772;
 
-/// The schema that this version writes.
-const SCHEMA_VERSION: i64 = 1;
-
 /// The oldest schema version that a reader must know to use what this version writes.
 const MIN_READER: i64 = 1;
 
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-const SCHEMA: &str = "
+/// What makes schema 1, 2, … of the one before: additive within a major version, so that older readers go on working.
+const MIGRATIONS: &[&str] = &["
 CREATE TABLE evergrant_schema (version INTEGER NOT NULL, min_reader INTEGER NOT NULL);
+INSERT INTO evergrant_schema VALUES (0, 0);
 CREATE TABLE evergrant_grants (
     client       TEXT    NOT NULL,
     subject      TEXT    NOT NULL,
@@ -58,7 +57,7 @@ CREATE TABLE evergrant_pending (
     result     TEXT,
     expires_at INTEGER NOT NULL
 ) WITHOUT ROWID;
-";
+"];
 
 /// The store of `store = "sqlite:PATH"`.
 pub(crate) struct SqliteStore(Arc<Database>);
@@ -142,7 +141,7 @@ fn open(path: &Path) -> Result<Connection> {
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
-    check_schema(&mut connection, path)?;
+    migrate(&mut connection, path)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     refuse_read_only(&connection, path)?;
@@ -191,39 +190,33 @@ fn make_private_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the schema in an empty file, and refuses one that is foreign or newer.
-fn check_schema(connection: &mut Connection, path: &Path) -> Result<()> {
+/// Brings the schema up to this version's, and refuses a file that is foreign or needs a newer reader.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
     let failed = |error: rusqlite::Error| store_error(path, &error);
-    match schema(connection, path)? {
-        Schema::Known => Ok(()),
-        Schema::None => {
-            let transaction = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(failed)?;
-            // Another process may have made it since.
-            if matches!(schema(&transaction, path)?, Schema::None) {
-                transaction.execute_batch(SCHEMA).map_err(failed)?;
-                transaction
-                    .execute(
-                        "INSERT INTO evergrant_schema VALUES (?, ?)",
-                        [SCHEMA_VERSION, MIN_READER],
-                    )
-                    .map_err(failed)?;
-                transaction
-                    .pragma_update(None, "application_id", APPLICATION_ID)
-                    .map_err(failed)?;
-            }
-            transaction.commit().map_err(failed)
-        }
+    if schema_version(connection, path)? >= MIGRATIONS.len() {
+        return Ok(());
     }
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    // Another process may have done it since.
+    let version = schema_version(&transaction, path)?;
+    for migration in MIGRATIONS.iter().skip(version) {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    if version < MIGRATIONS.len() {
+        transaction
+            .execute(
+                "UPDATE evergrant_schema SET version = ?1, min_reader = max(min_reader, ?2)",
+                params![MIGRATIONS.len(), MIN_READER],
+            )
+            .map_err(failed)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)
 }
 
-enum Schema {
-    None,
-    Known,
-}
-
-fn schema(connection: &Connection, path: &Path) -> Result<Schema> {
+/// The schema version of the file; 0 where there is none yet.
+fn schema_version(connection: &Connection, path: &Path) -> Result<usize> {
     let failed = |error: rusqlite::Error| store_error(path, &error);
     let application_id: i64 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
@@ -231,7 +224,7 @@ fn schema(connection: &Connection, path: &Path) -> Result<Schema> {
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed)?;
     if tables == 0 {
-        return Ok(Schema::None);
+        return Ok(0);
     }
     if application_id != APPLICATION_ID {
         return Err(trouble(
@@ -240,22 +233,22 @@ fn schema(connection: &Connection, path: &Path) -> Result<Schema> {
             "is a SQLite database of another program; expected a token database or no file",
         ));
     }
-    let (version, min_reader): (i64, i64) = connection
+    let (version, min_reader): (usize, usize) = connection
         .query_row("SELECT version, min_reader FROM evergrant_schema", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .map_err(failed)?;
-    if min_reader > SCHEMA_VERSION {
+    if min_reader > MIGRATIONS.len() {
         return Err(trouble(
             path,
             "newer_schema",
             &format!(
-                "has schema {version}, which needs a reader of schema {min_reader}; \
-                 this version reads schema {SCHEMA_VERSION}"
+                "has schema {version}, which needs a reader of schema {min_reader}; this version reads schema {}",
+                MIGRATIONS.len()
             ),
         ));
     }
-    Ok(Schema::Known)
+    Ok(version)
 }
 
 fn refuse_read_only(connection: &Connection, path: &Path) -> Result<()> {
@@ -578,5 +571,79 @@ impl Store for SqliteStore {
             )?;
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{random_id, wait};
+    use crate::store::record_for_tests::{key, record};
+
+    fn file() -> PathBuf {
+        std::env::temp_dir().join(format!("evergrant-{}.db", random_id()))
+    }
+
+    fn remove(path: &Path) {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            let _ = std::fs::remove_file(name);
+        }
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_of_this_schema() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = file();
+        SqliteStore::open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let connection = Connection::open(&path).unwrap();
+        assert_eq!(schema_version(&connection, &path).unwrap(), MIGRATIONS.len());
+        remove(&path);
+    }
+
+    #[test]
+    fn a_file_of_a_newer_schema_that_needs_no_newer_reader_goes_on_working() {
+        let path = file();
+        wait(SqliteStore::open(&path).unwrap().compare_and_set(&key(), None, &record())).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch(
+                "ALTER TABLE evergrant_grants ADD COLUMN of_the_future TEXT; UPDATE evergrant_schema SET version = 99",
+            )
+            .unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        assert_eq!(wait(store.load(&key())).unwrap(), Some(record()));
+        let version: i64 = connection
+            .query_row("SELECT version FROM evergrant_schema", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, 99);
+        remove(&path);
+    }
+
+    #[test]
+    fn a_file_that_needs_a_newer_reader_is_refused_and_left_as_it_was() {
+        let path = file();
+        SqliteStore::open(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch("UPDATE evergrant_schema SET version = 99, min_reader = 99")
+            .unwrap();
+        let error = SqliteStore::open(&path).err().unwrap();
+        assert_eq!(error.reason(), Some("newer_schema"));
+        remove(&path);
+    }
+
+    #[test]
+    fn a_commit_is_synchronous_in_a_write_ahead_log() {
+        let path = file();
+        let connection = open(&path).unwrap();
+        let synchronous: i64 =
+            connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        let journal: String =
+            connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!((synchronous, journal.as_str()), (2, "wal"));
+        remove(&path);
     }
 }
