@@ -1,8 +1,8 @@
 //! `Client`: one configuration, seen through one of the two faces.
 
 use crate::error::{border, exception};
-use crate::face::{self, Events, Outcome};
-use crate::held::Held;
+use crate::events::Events;
+use crate::face::{self, Outcome};
 use crate::results::{Finished, NOTHING, Start, to_text};
 use crate::store::PythonStore;
 use evergrant::{ApplicationStore, Config, Environment, Result, options_from_json};
@@ -18,7 +18,7 @@ pub(crate) struct Client {
     core: evergrant::Client,
     asynchronous: bool,
     store: Option<PythonStore>,
-    on_event: Held,
+    events: Option<Arc<Events>>,
 }
 
 impl Client {
@@ -30,13 +30,16 @@ impl Client {
     ) -> PyResult<Py<PyAny>> {
         border(py, || {
             if !self.asynchronous {
-                return face::wait(py, self.events(py), operation);
+                return face::wait(py, self.events.clone(), operation);
             }
             let event_loop = face::running_loop(py)?;
             if let Some(store) = &self.store {
                 store.use_event_loop(&event_loop);
             }
-            face::start(&event_loop, self.events(py), operation)
+            if let Some(events) = &self.events {
+                events.use_event_loop(&event_loop);
+            }
+            face::start(&event_loop, self.events.clone(), operation)
         })
     }
 
@@ -46,10 +49,6 @@ impl Client {
 
     pub(crate) fn is_asynchronous(&self) -> bool {
         self.asynchronous
-    }
-
-    fn events(&self, py: Python<'_>) -> Option<Events> {
-        self.on_event.get(py).map(|on_event| Events { client: self.core.clone(), on_event })
     }
 }
 
@@ -64,18 +63,16 @@ impl Client {
         asynchronous: bool,
     ) -> PyResult<Self> {
         let store = store.map(PythonStore::new).transpose()?;
+        let (events, sink) = on_event.map(|on_event| Events::new(on_event, asynchronous)).unzip();
         let environment = Environment {
             store: store.clone().map(|store| ApplicationStore::AnyThread(Arc::new(store))),
-            events: match on_event {
-                Some(_) => evergrant::Events::Queue,
-                None => evergrant::Events::None,
-            },
+            events: sink.map_or(evergrant::Events::None, evergrant::Events::Sink),
         };
         let core = border(py, || {
             py.detach(|| evergrant::Client::open_with(Config::from_json(config)?, environment))
                 .map_err(|error| exception(py, &error))
         })?;
-        Ok(Client { core, asynchronous, store, on_event: Held::new(on_event) })
+        Ok(Client { core, asynchronous, store, events })
     }
 
     fn begin(&self, py: Python<'_>, subject: String, options: String) -> PyResult<Py<PyAny>> {
@@ -137,12 +134,16 @@ impl Client {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
-        self.on_event.traverse(&visit)?;
+        if let Some(events) = &self.events {
+            events.traverse(&visit)?;
+        }
         self.store.as_ref().map_or(Ok(()), |store| store.traverse(&visit))
     }
 
     fn __clear__(&self) {
-        self.on_event.set(None);
+        if let Some(events) = &self.events {
+            events.clear();
+        }
         if let Some(store) = &self.store {
             store.clear();
         }

@@ -4,7 +4,7 @@
 //! is already done can cost a quarter of one.
 
 use crate::error::exception;
-use crate::results::to_text;
+use crate::events::{Delivery, Events};
 use evergrant::{Result, guard};
 use futures_util::FutureExt;
 use pyo3::IntoPyObjectExt;
@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
@@ -27,12 +28,12 @@ impl<T: for<'py> IntoPyObject<'py> + Send + 'static> Outcome for T {}
 /// Waits on this thread, with the GIL released; the events so far are delivered before the result.
 pub(crate) fn wait<T: Outcome>(
     py: Python<'_>,
-    events: Option<Events>,
+    events: Option<Arc<Events>>,
     operation: impl Future<Output = Result<T>> + Send,
 ) -> PyResult<Py<PyAny>> {
     let outcome = py.detach(|| evergrant::wait_ticking(operation, SIGNAL_TICK, check_signals))?;
     if let Some(events) = events {
-        events.__call__(py)?;
+        events.deliver(py)?;
     }
     to_python(py, outcome)
 }
@@ -45,7 +46,7 @@ fn check_signals() -> PyResult<()> {
 /// Starts the operation and gives a future of `event_loop`. Cancelling that future is the caller leaving.
 pub(crate) fn start<T: Outcome>(
     event_loop: &Bound<'_, PyAny>,
-    events: Option<Events>,
+    events: Option<Arc<Events>>,
     operation: impl Future<Output = Result<T>> + Send + 'static,
 ) -> PyResult<Py<PyAny>> {
     let future = event_loop.call_method0("create_future")?;
@@ -74,34 +75,11 @@ fn to_python<T: Outcome>(py: Python<'_>, outcome: Result<T>) -> PyResult<Py<PyAn
     outcome.map_err(|error| exception(py, &error))?.into_py_any(py)
 }
 
-/// Delivers the events of a client to the application, when it is called.
-#[pyclass(frozen)]
-pub(crate) struct Events {
-    pub(crate) client: evergrant::Client,
-    pub(crate) on_event: Py<PyAny>,
-}
-
-#[pymethods]
-impl Events {
-    /// Calls the application with each event since the last time. What it raises is reported as for a finalizer, and
-    /// does not reach whoever called an operation.
-    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        for event in self.client.take_events() {
-            let event = LOADS.import(py, "json", "loads")?.call1((to_text(&event),))?;
-            if let Err(error) = self.on_event.call1(py, (event,)) {
-                error.write_unraisable(py, Some(self.on_event.bind(py)));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Who waits for an operation in an event loop.
 struct Waiter {
     event_loop: Py<PyAny>,
     future: Py<PyAny>,
-    events: Option<Events>,
+    events: Option<Arc<Events>>,
 }
 
 impl Waiter {
@@ -112,7 +90,7 @@ impl Waiter {
             Err(error) => (None, Some(error)),
         };
         let settled = SETTLE.import(py, "evergrant._bridge", "settle").and_then(|settle| {
-            settle.call1((self.event_loop, self.future, value, error, self.events))
+            settle.call1((self.event_loop, self.future, value, error, self.events.map(Delivery)))
         });
         if let Err(error) = settled {
             error.write_unraisable(py, None);

@@ -7,6 +7,7 @@
 
 mod client;
 mod error;
+mod events;
 mod face;
 mod grant;
 mod held;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import urllib.request
@@ -201,6 +202,18 @@ async def test_events_come_before_the_call_returns(open_client: OpenClient, sand
     await settled(client.grant("alice").refresh(force=True))
     assert [event["event"] for event in events] == ["granted", "refreshed"]
     assert events[0]["subject"] == "alice" and "sbx." not in json.dumps(events)
+
+
+async def test_events_come_without_a_call_too(open_client: OpenClient, sandbox: Sandbox) -> None:
+    events: list[str] = []
+    client = open_client(on_event=lambda event: events.append(event["event"]))
+    await consent(client, sandbox)
+    sandbox.fault("token", "delay", milliseconds=200)
+    with pytest.raises(evergrant.TimeoutError):
+        await settled(client.grant("alice").refresh(force=True, timeout=0.05))
+    async with asyncio.timeout(5):
+        while "refreshed" not in events:
+            await asyncio.sleep(0.01)
 
 
 async def test_oauth1_signs_what_it_sends(open_client: OpenClient, sandbox: Sandbox) -> None:

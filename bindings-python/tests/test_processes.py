@@ -103,7 +103,7 @@ grant = client.grant("alice")
         "threading.Thread(target=grant.get, args=[sys.argv[3]], daemon=True).start()",
         "threading.Thread(target=grant.refresh, kwargs={'force': True}, daemon=True).start()",
         "import asyncio; client = evergrant.AsyncClient(**json.loads(sys.argv[1]))\n"
-        "async def leave(): client.begin('bob'); client.grant('alice').access_token()\n"
+        "async def leave(): client.grant('alice').access_token()\n"
         "asyncio.run(leave())",
         "sys.exit()",
     ],

@@ -35,8 +35,8 @@ class AsyncClient:
     """One client registration at one provider, with a token store. Any number of tasks may share it.
 
     ``store`` is ``sqlite:PATH``, ``memory:``, or an object with the methods of ``TokenStore``. ``on_event`` is called
-    with what happened to grants and stores, on the event loop of a call that is about to return. The other keywords are
-    the configuration's keys.
+    with what happens to grants and stores, on the event loop of the last caller. The other
+    keywords are the configuration's keys.
     """
 
     def __init__(
