@@ -1,8 +1,12 @@
-.PHONY: demo test lint bench generate clean
+.PHONY: demo kill-test test lint bench generate clean
 
 demo:      ## One grant, five languages, 20 seconds: ends with a table from the provider's journal.
 	@scripts/setup demo
 	@scripts/demo
+
+kill-test: ## Kills one of the demo's programs every few seconds, 20 times: no grant is lost but with the answer.
+	@scripts/setup demo
+	@scripts/kill-test
 
 test:      ## All tests of all languages.
 	@scripts/setup test

@@ -10,7 +10,7 @@
 
 static const char oauth2_config[] =
     "{\"provider\": \"%s\", \"client_id\": \"sandbox-client\", \"client_secret\": \"sandbox-secret\","
-    " \"store\": \"%s\"}";
+    " \"store\": \"%s\", \"user_agent\": \"demo-c\"}";
 
 static const char oauth1_config[] =
     "{\"provider\": {\"protocol\": \"oauth1\","

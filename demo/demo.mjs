@@ -7,7 +7,13 @@ import { Client } from 'evergrant'
 
 const [provider, store, seconds] = process.argv.slice(2)
 
-const oauth2 = new Client({ provider, clientId: 'sandbox-client', clientSecret: 'sandbox-secret', store })
+const oauth2 = new Client({
+  provider,
+  clientId: 'sandbox-client',
+  clientSecret: 'sandbox-secret',
+  store,
+  userAgent: 'demo-node',
+})
 const oauth1 = new Client({
   provider: {
     protocol: 'oauth1',

@@ -10,6 +10,7 @@ $oauth2 = new Evergrant\Client([
     'client_id' => 'sandbox-client',
     'client_secret' => 'sandbox-secret',
     'store' => $store,
+    'user_agent' => 'demo-php',
 ]);
 $oauth1 = new Evergrant\Client([
     'provider' => [

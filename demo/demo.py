@@ -10,7 +10,13 @@ import evergrant
 
 provider, store, seconds = sys.argv[1:]
 
-oauth2 = evergrant.Client(provider=provider, client_id="sandbox-client", client_secret="sandbox-secret", store=store)
+oauth2 = evergrant.Client(
+    provider=provider,
+    client_id="sandbox-client",
+    client_secret="sandbox-secret",
+    store=store,
+    user_agent="demo-python",
+)
 oauth1 = evergrant.Client(
     provider={
         "protocol": "oauth1",

@@ -21,6 +21,7 @@ async fn main() -> Result<()> {
         client_id     = "sandbox-client"
         client_secret = "sandbox-secret"
         store         = "{store}"
+        user_agent    = "demo-rust"
         "#
     ))?)?;
     let oauth1 = Client::open(Config::from_toml(&format!(
