@@ -196,9 +196,10 @@ impl Grant {
             crate::refresh::millis(seconds("min_valid", options.min_valid.unwrap_or(0.0))?);
         let want = Want::Usable { min_valid };
         let now = self.client.settings().now();
+        // Taken before the wait: closing waits for flights, and what they bring is given out.
+        let refresher = self.client.refresher()?;
         let record = self.ensure(want, options.timeout).await?;
-        let fresh_until =
-            self.client.refresher()?.cached(&self.key).map_or(now, |cached| cached.fresh_until);
+        let fresh_until = refresher.cached(&self.key).map_or(now, |cached| cached.fresh_until);
         AccessToken::of(&record, fresh_until.min(now + BLIND)).ok_or_else(|| {
             Error::new(Code::Internal, "a record without access token was called usable")
         })
