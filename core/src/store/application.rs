@@ -40,6 +40,8 @@ pub(crate) struct ApplicationStoreAdapter {
 #[derive(Default)]
 struct Here {
     leases: HashMap<GrantKey, LeaseRow>,
+    /// Leases of the application's own store that a flight of this process holds.
+    held: HashMap<GrantKey, LeaseId>,
     pending: PendingTable,
 }
 
@@ -184,6 +186,8 @@ impl ApplicationStoreAdapter {
                 "{\"fencing\": number, \"intent\": earlier or null} or {\"busy_ms\": number}";
             return Err(wrong_reply(Method::Acquire, expected, &reply));
         };
+        let lease = LeaseId { owner: owner.clone(), fencing };
+        self.here().held.insert(key.clone(), lease);
         let earlier = match reply.get("intent") {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => serde_json::from_str::<Intent>(text).ok(),
@@ -230,6 +234,7 @@ impl ApplicationStoreAdapter {
             }
             return Ok(());
         }
+        self.here().held.remove(key);
         if !self.has(Method::Release) {
             return Ok(()); // the lease ends by its own time
         }
@@ -237,6 +242,21 @@ impl ApplicationStoreAdapter {
             intent.map(|intent| serde_json::to_string(intent).expect("an intent is plain data"));
         let arguments = vec![json!(lease.owner.to_string()), json!(lease.fencing), json!(intent)];
         self.call_with_key(Method::Release, key, arguments).await.map(drop)
+    }
+
+    /// After a commit: gives back the lease under which it was made, and settles its intent.
+    async fn end_lease(&self, key: &GrantKey, fencing: u64) -> Result<()> {
+        let held = {
+            let mut here = self.here();
+            if let Some(row) = here.leases.get_mut(key) {
+                row.release(fencing, None);
+            }
+            here.held.get(key).filter(|lease| lease.fencing == fencing).cloned()
+        };
+        match held {
+            Some(lease) => self.give_back(key, &lease, None).await,
+            None => Ok(()),
+        }
     }
 
     async fn prolong(&self, key: &GrantKey, lease: &LeaseId, ttl: Duration) -> Result<bool> {
@@ -301,6 +321,7 @@ impl Store for ApplicationStoreAdapter {
                     Merged::Superseded => None,
                 })
                 .await?;
+            self.end_lease(key, commit.fencing).await?;
             Ok(match updated {
                 Updated::Written(record) => Committed::Written(record),
                 Updated::Kept(record) => Committed::Superseded(record),

@@ -4,6 +4,8 @@ mod application;
 mod foreign;
 mod lease;
 mod memory;
+#[cfg(test)]
+mod promises;
 mod record;
 mod sqlite;
 
