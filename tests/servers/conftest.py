@@ -41,6 +41,18 @@ def oidc_provider_with_short_tokens() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def oidc_provider_with_tokens_of_two_seconds() -> Iterator[str]:
+    with running("node", HERE / "oidc-provider" / "server.mjs", "--access-token-ttl", "2") as base_url:
+        yield base_url
+
+
+@pytest.fixture
+def oidc_provider_with_tokens_of_three_seconds() -> Iterator[str]:
+    with running("node", HERE / "oidc-provider" / "server.mjs", "--access-token-ttl", "3") as base_url:
+        yield base_url
+
+
+@pytest.fixture(scope="session")
 def oauth1_provider() -> Iterator[str]:
     with running(sys.executable, HERE / "oauth1" / "server.py") as base_url:
         yield base_url

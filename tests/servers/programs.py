@@ -1,0 +1,78 @@
+"""Runs the programs meet.*, which take the same steps in each language."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from consent import consent
+
+HERE = Path(__file__).parent
+TARGET = HERE.parent.parent / "target"
+PROGRAMS = {
+    "rust": [TARGET / "debug" / "evergrant-meet"],
+    "python": [sys.executable, HERE / "meet.py"],
+    "node": ["node", HERE / "meet.mjs"],
+    "c": [TARGET / "servers" / "meet-c"],
+}
+LANGUAGES = list(PROGRAMS)
+
+ENDS_WITHIN_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a program printed, in order."""
+
+    generations: list[int]
+    answers: list[tuple[int, Any]]
+    """Status and JSON of each API call; text where it is not JSON."""
+
+
+@contextmanager
+def started(language: str, meeting: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+    command = [str(part) for part in PROGRAMS[language]]
+    program = subprocess.Popen(
+        [*command, json.dumps(meeting)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
+def ended(program: subprocess.Popen[str], callback: str = "") -> Told:
+    """Gives the program its callback, if it waits for one, and all that it told until it ended."""
+    output, errors = program.communicate(callback + "\n", ENDS_WITHIN_SECONDS)
+    assert program.returncode == 0, errors or output
+    lines = [json.loads(line) for line in output.splitlines()]
+    return Told(
+        [line["generation"] for line in lines if "generation" in line],
+        [(line["status"], _json_or_text(line["body"])) for line in lines if "status" in line],
+    )
+
+
+def met(language: str, user: str, **meeting: Any) -> Told:
+    """Runs a program from the user's consent to its end."""
+    with started(language, {"subject": user, "consent": True, "seconds": 0, "force": False, **meeting}) as program:
+        assert program.stdout is not None
+        begun = program.stdout.readline()
+        if not begun:
+            return ended(program)
+        return ended(program, consent(json.loads(begun)["url"], user))
+
+
+def _json_or_text(body: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body

@@ -1,0 +1,165 @@
+"""This library, in each language, at the servers of this folder: consent, calls, refreshes."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from http_client import journal
+from programs import LANGUAGES, Told, ended, met, started
+
+Config = dict[str, Any]
+
+REDIRECT_URI = "http://127.0.0.1:9/callback"
+
+# Two refreshes at least while tokens of two seconds are called with for so long.
+SECONDS_OF_CALLS = 4
+
+PROCESSES = 8
+SECONDS_OF_CROWD = 15
+
+
+def confidential_by_issuer(base_url: str, folder: Path) -> Config:
+    return {
+        "provider": base_url,
+        "client_id": "confidential",
+        "client_secret": "confidential-secret: 100% + /",
+        "redirect_uri": REDIRECT_URI,
+        "scope": ["openid"],
+        "offline": True,
+        **stored_in(folder),
+    }
+
+
+def public_by_own_table(base_url: str, folder: Path) -> Config:
+    return {
+        "provider": {
+            "issuer": base_url,
+            "authorization_endpoint": f"{base_url}/auth",
+            "token_endpoint": f"{base_url}/token",
+            "revocation_endpoint": f"{base_url}/token/revocation",
+            "offline": {"parameters": {"prompt": "consent"}, "scope": ["offline_access"]},
+            "rotation": {"grace": 0, "kills_on_reuse": True},
+        },
+        "client_id": "public",
+        "redirect_uri": REDIRECT_URI,
+        "scope": "openid",
+        "offline": True,
+        **stored_in(folder),
+    }
+
+
+def oauth1(base_url: str, folder: Path) -> Config:
+    return {
+        "provider": {
+            "protocol": "oauth1",
+            "temporary_credential_endpoint": f"{base_url}/request_token",
+            "authorization_endpoint": f"{base_url}/authorize",
+            "token_endpoint": f"{base_url}/access_token",
+        },
+        "client_id": "evergrantOAuth1TestClient",
+        "client_secret": "oauth1 client secret: 100% & more",
+        "redirect_uri": REDIRECT_URI,
+        **stored_in(folder),
+    }
+
+
+def stored_in(folder: Path) -> Config:
+    return {"store": f"sqlite:{folder / 'grants.db'}", "state_dir": str(folder)}
+
+
+def me(base_url: str) -> dict[str, str]:
+    return {"method": "GET", "url": f"{base_url}/me"}
+
+
+def assert_all_were_answered(told: Told, answer: object) -> None:
+    assert told.answers
+    assert [other for other in told.answers if other != (200, answer)] == []
+
+
+def assert_each_generation_was_spent_once(told_by_the_server: list[dict[str, Any]], generation: int) -> None:
+    """One consent, then one refresh for each generation, none refused and nothing revoked."""
+    assert [entry for entry in told_by_the_server if entry["event"] == "revoked"] == []
+    requests = [entry for entry in told_by_the_server if entry["event"] == "token"]
+    assert {entry["grant_id"] for entry in requests} == {requests[0]["grant_id"]}
+    spent = [(entry["grant_type"], entry["status"], entry.get("rotations")) for entry in requests]
+    assert spent == [
+        ("authorization_code", 200, 0),
+        *(("refresh_token", 200, rotations) for rotations in range(1, generation)),
+    ]
+
+
+@pytest.mark.parametrize("config", [confidential_by_issuer, public_by_own_table])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_grant_outlives_its_tokens_at_oidc_provider(
+    oidc_provider_with_tokens_of_two_seconds: str,
+    tmp_path: Path,
+    language: str,
+    config: Callable[[str, Path], Config],
+) -> None:
+    base_url = oidc_provider_with_tokens_of_two_seconds
+    before = len(journal(base_url))
+
+    told = met(
+        language,
+        f"{language} user",
+        config=config(base_url, tmp_path),
+        request=me(base_url),
+        seconds=SECONDS_OF_CALLS,
+        force=True,
+    )
+
+    assert_all_were_answered(told, {"sub": f"{language} user"})
+    consented, forced = told.generations
+    assert consented == 1
+    assert forced >= 4, "two refreshes in time, then the forced one"
+    assert_each_generation_was_spent_once(journal(base_url)[before:], forced)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_oauthlib_takes_what_is_signed(oauth1_provider: str, tmp_path: Path, language: str) -> None:
+    query = [["b5", "=%3D"], ["a3", "a"], ["c@", ""]]
+    form = [["c2", ""], ["a3", "2 q"], ["a3", "a"], ["city", "Zürich & ☃"]]
+    before = len(journal(oauth1_provider))
+
+    told = met(
+        language,
+        f"{language} user",
+        config=oauth1(oauth1_provider, tmp_path),
+        request={"method": "POST", "url": f"{oauth1_provider}/api/echo", "query": query, "form": form},
+    )
+
+    assert_all_were_answered(told, {"method": "POST", "query": query, "form": form})
+    assert [(entry["path"], entry["status"]) for entry in journal(oauth1_provider)[before:]] == [
+        ("/request_token", 200),
+        ("/authorize", 200),
+        ("/authorize", 302),
+        ("/access_token", 200),
+        ("/api/echo", 200),
+    ]
+
+
+def test_processes_of_all_languages_spend_each_generation_once(
+    oidc_provider_with_tokens_of_three_seconds: str, tmp_path: Path
+) -> None:
+    base_url = oidc_provider_with_tokens_of_three_seconds
+    meeting = {
+        "config": confidential_by_issuer(base_url, tmp_path),
+        "request": me(base_url),
+        "subject": "alice",
+        "seconds": SECONDS_OF_CROWD,
+    }
+    met(LANGUAGES[0], "alice", **{**meeting, "seconds": 0})
+
+    with ExitStack() as stack:
+        languages = [LANGUAGES[number % len(LANGUAGES)] for number in range(PROCESSES)]
+        quiet = {**meeting, "consent": False, "force": False}
+        crowd = [stack.enter_context(started(language, quiet)) for language in languages]
+        for told in [ended(program) for program in crowd]:
+            assert_all_were_answered(told, {"sub": "alice"})
+
+    with started(LANGUAGES[0], {**meeting, "consent": False, "force": True, "seconds": 0}) as program:
+        (generation,) = ended(program).generations
+    assert_each_generation_was_spent_once(journal(base_url), generation)
+    assert 5 <= generation <= 10, "tokens of three seconds were renewed when they were due, and the last time by force"
