@@ -1,0 +1,8 @@
+//! The built program, run against a sandbox.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod command_line;
+mod grants;
+mod login;
+mod support;
