@@ -16,6 +16,7 @@ PLACE = TREE / "target/demo"
 EVERGRANT = TREE / "target/debug/evergrant"
 PYTHON = TREE / "target/venv/bin/python"
 PREFIX = PLACE / "local"
+PKG_CONFIG = {"PKG_CONFIG_PATH": f"{PREFIX}/lib/pkgconfig"}
 PHP_MODULE = PLACE / "php/modules/evergrant.so"
 
 LANGUAGES = {
@@ -89,25 +90,31 @@ def build_node() -> None:
         package.symlink_to("../../bindings-node")
 
 
-def install_c_library() -> None:
-    run("make", "--silent", "-C", "bindings-c", "install", f"PREFIX={PREFIX}", "PROFILE=dev")
-
-
 def build_c() -> None:
     install_c_library()
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "evergrant"], text=True, check=True,
-                           capture_output=True, env=os.environ | {"PKG_CONFIG_PATH": f"{PREFIX}/lib/pkgconfig"}).stdout
+                           capture_output=True, env=os.environ | PKG_CONFIG).stdout
     run("cc", "-std=gnu11", "-O2", "-Wall", "demo/demo.c", "-o", PLACE / "demo", *flags.split(),
         f"-Wl,-rpath,{PREFIX}/lib")
 
 
 def build_php() -> None:
+    """In a folder of its own: phpize fills the one it works in."""
     install_c_library()
     folder = PLACE / "php"
-    shutil.copytree(TREE / "bindings-php", folder, dirs_exist_ok=True)
-    run("phpize", folder=folder)
-    run("./configure", "--quiet", f"--with-evergrant={PREFIX}", folder=folder)
+    folder.mkdir(exist_ok=True)
+    source = TREE / "bindings-php"
+    for file in [source / "config.m4", *source.glob("*.[ch]")]:
+        shutil.copy2(file, folder)
+    makefile = folder / "Makefile"
+    if not makefile.exists() or makefile.stat().st_mtime < (source / "config.m4").stat().st_mtime:
+        run("phpize", folder=folder)
+        run("./configure", "--quiet", "--with-evergrant", folder=folder, **PKG_CONFIG)
     run("make", "--silent", folder=folder)
+
+
+def install_c_library() -> None:
+    run("make", "--silent", "-C", "bindings-c", "install", f"PREFIX={PREFIX}", "PROFILE=dev")
 
 
 def run(*command: object, folder: Path = TREE, **environment: str) -> None:
