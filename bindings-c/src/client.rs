@@ -26,11 +26,11 @@ impl ClientHandle {
         &self,
         future: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let result = match (self.client.calling_thread(), self.hooks.store()) {
-            (Some(thread), Some(store)) => {
-                thread.wait_serving(future, &mut |call| store.serve(call))
-            }
-            _ => evergrant::wait(future),
+        let serving =
+            self.hooks.store().and_then(|store| Some((store, self.client.calling_thread()?)));
+        let result = match serving {
+            Some((store, thread)) => thread.wait_serving(future, &mut |call| store.serve(call)),
+            None => evergrant::wait(future),
         };
         for event in self.client.take_events() {
             self.hooks.deliver(&event);

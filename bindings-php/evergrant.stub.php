@@ -1,0 +1,283 @@
+<?php
+
+/** @generate-class-entries */
+
+namespace Evergrant {
+    /**
+     * A token store of your own. It is called on the request's own thread, during calls of the client that has it. What it
+     * throws becomes a CallbackError with the thrown exception as its previous one.
+     *
+     * `$client`, `$subject` and `$slot` together are the key of a record. A record is text that holds secrets; it is
+     * stored unchanged.
+     */
+    interface TokenStore
+    {
+        /** The record's text, or null when there is none. */
+        public function load(string $client, string $subject, string $slot): ?string;
+
+        /** Writes without a condition. */
+        public function save(string $client, string $subject, string $slot, #[\SensitiveParameter] string $record): void;
+    }
+
+    /**
+     * All that a store can do. Any of these methods may be missing; without compareAndSet, acquire or takePending an event
+     * tells which promise cannot be kept then.
+     */
+    interface SharedTokenStore extends TokenStore
+    {
+        /** Writes if the stored revision is the expected one (null: if nothing is stored), and tells whether it did. */
+        public function compareAndSet(
+            string $client,
+            string $subject,
+            string $slot,
+            ?int $expectedRevision,
+            #[\SensitiveParameter] string $record,
+            int $revision
+        ): bool;
+
+        public function delete(string $client, string $subject, string $slot): void;
+
+        /**
+         * Takes the lease if it is free or has run out: ['fencing' => a number higher than all before, 'intent' => the one
+         * that an earlier holder left, or null]. Where somebody else holds it: ['busy_ms' => at most this time more].
+         */
+        public function acquire(
+            string $client,
+            string $subject,
+            string $slot,
+            string $owner,
+            int $ttlMs,
+            string $intent
+        ): array;
+
+        /** Lets a lease that is held last for $ttlMs from now, and tells whether it is held. */
+        public function renew(
+            string $client,
+            string $subject,
+            string $slot,
+            string $owner,
+            int $fencing,
+            int $ttlMs
+        ): bool;
+
+        /** Gives a lease that is held back and leaves this intent, or none. */
+        public function release(
+            string $client,
+            string $subject,
+            string $slot,
+            string $owner,
+            int $fencing,
+            ?string $intent
+        ): void;
+
+        /** The texts of all records of a client. */
+        public function list(string $client): array;
+
+        /** Keeps the document of an authorization until a time in Unix milliseconds. */
+        public function putPending(string $state, #[\SensitiveParameter] string $document, int $expiresAtMs): void;
+
+        /** Removes a document and gives it to one caller only; null when there is none. */
+        public function takePending(string $state): ?string;
+    }
+
+    /**
+     * One registration at one provider, with its store. Times are Unix seconds, with a fraction; durations are seconds.
+     *
+     * @not-serializable
+     */
+    final class Client
+    {
+        /**
+         * The keys are those of the user guide. `store` may be a TokenStore; `on_event` is a callable that gets each event
+         * as an array, during a call.
+         */
+        public function __construct(#[\SensitiveParameter] array $config) {}
+
+        /** Options: scope, redirect_uri, prompt, login_hint, parameters, browser_session, slot, timeout. */
+        public function begin(string $subject, array $options = []): Start {}
+
+        /**
+         * Takes the callback as it came: a URL, a path with a query, or a query. Options: browser_session, timeout.
+         *
+         * @return array with subject, slot, grant_id, generation, scope, expires_at
+         */
+        public function finish(#[\SensitiveParameter] string $callback, array $options = []): array {}
+
+        /** A handle; whether there is a grant shows at its first use. */
+        public function grant(string $subject, string $slot = ""): Grant {}
+
+        /** Stores tokens got elsewhere: access_token, token_secret, token_type, refresh_token, expires_in, expires_at, scope, slot. */
+        public function put(string $subject, #[\SensitiveParameter] array $tokens): array {}
+
+        /** Every grant of this client in the store, each as Grant::inspect() gives it. */
+        public function list(): array {}
+
+        /** Waits, at most 10 seconds, until refreshes on their way are stored; later calls throw CancelledError. */
+        public function close(): void {}
+
+        /** Serves the store and delivers events that wait, for scripts that may be a long time without another call. */
+        public function poll(): void {}
+
+        /** For tests only: stops the clock at a time in Unix milliseconds, or gives back the real one. */
+        public function _testingSetClock(?int $unixMillis): void {}
+
+#ifdef EVERGRANT_TESTING
+        /** Panics inside the work that the call waits for. */
+        public function _testingPanic(): void {}
+#endif
+    }
+
+    /** @not-serializable */
+    final class Grant
+    {
+        private readonly Client $client;
+        public readonly string $subject;
+        public readonly string $slot;
+
+        private function __construct() {}
+
+        /** A token that may be used now. Options: min_valid, timeout. */
+        public function accessToken(array $options = []): AccessToken {}
+
+        /** The fresh token that this process has in memory, if any; waits for nothing. */
+        public function cachedAccessToken(): ?AccessToken {}
+
+        /**
+         * The headers that authorize one request with any HTTP client. Options: form, timeout.
+         *
+         * @return array of values by name
+         */
+        public function headers(string $method, string $url, array $options = []): array {}
+
+        /** Calls an API. Options: query, form, json, body (text), headers, timeout, max_response_bytes. */
+        public function request(string $method, string $url, array $options = []): Response {}
+
+        public function get(string $url, array $options = []): Response {}
+
+        public function post(string $url, array $options = []): Response {}
+
+        public function put(string $url, array $options = []): Response {}
+
+        public function patch(string $url, array $options = []): Response {}
+
+        public function delete(string $url, array $options = []): Response {}
+
+        /** Refreshes where it is due. Options: force, timeout. */
+        public function refresh(array $options = []): array {}
+
+        /** Revokes at the provider and deletes. Options: force, timeout. */
+        public function revoke(array $options = []): void {}
+
+        /** Deletes without telling the provider. */
+        public function forget(): void {}
+
+        /** All but the secrets. */
+        public function inspect(): array {}
+    }
+
+    /** @not-serializable */
+    final class Start
+    {
+        public readonly string $url;
+        public readonly string $state;
+        public readonly float $expiresAt;
+
+        private function __construct() {}
+    }
+
+    /** @not-serializable */
+    final class AccessToken
+    {
+        public readonly string $tokenType;
+        public readonly ?float $expiresAt;
+
+        private function __construct() {}
+
+        /** The token itself, which no dump shows. */
+        public function token(): string {}
+    }
+
+    final class Response
+    {
+        public readonly int $status;
+        /** Lists of values by name, names in lower case. */
+        public readonly array $headers;
+        public readonly string $body;
+        public readonly string $url;
+
+        private function __construct() {}
+
+        /** The body as JSON, objects as arrays; a \JsonException where it is none. */
+        public function json(): mixed {}
+    }
+
+#ifdef EVERGRANT_TESTING
+    /** Fails with the error of this number. */
+    function _testing_fail(int $status): void {}
+
+    /** Panics in the library. */
+    function _testing_panic(): void {}
+#endif
+
+    /** What every operation throws. getCode() is the number of the C ABI, which has gaps and is stable. */
+    class Error extends \Exception
+    {
+        /** Such as "needs_consent", the same in every language. */
+        public readonly string $errorCode;
+        /** Whether the same call may succeed later without anybody changing anything. */
+        public readonly bool $retryable;
+        /** No attempt will be made before this time. */
+        public readonly ?float $retryAt;
+        /** A stable word that says more than the code. */
+        public readonly ?string $reason;
+        public readonly ?string $provider;
+        public readonly ?string $subject;
+        /** HTTP status of the provider's answer. */
+        public readonly ?int $status;
+        /** The provider's own `error` and `error_description`. */
+        public readonly ?string $error;
+        public readonly ?string $errorDescription;
+    }
+
+    final class InvalidConfigError extends Error {}
+
+    final class UnknownProviderError extends Error {}
+
+    final class InvalidArgumentError extends Error {}
+
+    final class NoGrantError extends Error {}
+
+    final class NeedsConsentError extends Error {}
+
+    final class ConsentDeniedError extends Error {}
+
+    final class StateMismatchError extends Error {}
+
+    final class TemporarilyUnavailableError extends Error {}
+
+    final class MisconfiguredClientError extends Error {}
+
+    final class ProviderError extends Error {}
+
+    final class InvalidResponseError extends Error {}
+
+    final class TransportError extends Error {}
+
+    final class TimeoutError extends Error {}
+
+    final class CancelledError extends Error {}
+
+    final class StoreError extends Error {}
+
+    final class StoreConflictError extends Error {}
+
+    final class DecryptionError extends Error {}
+
+    final class InsecureUrlError extends Error {}
+
+    final class UnsupportedError extends Error {}
+
+    final class CallbackError extends Error {}
+
+    final class InternalError extends Error {}
+}

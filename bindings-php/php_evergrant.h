@@ -1,0 +1,78 @@
+/* The PHP extension evergrant: carries values between PHP and the C ABI of evergrant.h, and decides nothing. */
+#ifndef PHP_EVERGRANT_H
+#define PHP_EVERGRANT_H
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "php.h"
+
+#include "evergrant.h"
+
+extern zend_module_entry evergrant_module_entry;
+#define phpext_evergrant_ptr &evergrant_module_entry
+
+extern zend_class_entry *evergrant_client_ce;
+extern zend_class_entry *evergrant_grant_ce;
+extern zend_class_entry *evergrant_start_ce;
+extern zend_class_entry *evergrant_access_token_ce;
+extern zend_class_entry *evergrant_response_ce;
+
+/* A Client: the handle, and what PHP code it may call. */
+typedef struct evergrant_client_object {
+	evergrant_client *client;
+	zval store;
+	zval listener;
+	/* What the store and the listener threw during a call; it is thrown on when the call has come back through the library. */
+	zend_object *thrown_by_store;
+	zend_object *thrown_by_listener;
+	/* PHP code must not run any more: exit() was called, a fatal error happened, or the request ends. */
+	bool exiting;
+	bool fatal;
+	bool request_ends;
+	zend_object std;
+} evergrant_client_object;
+
+static inline evergrant_client_object *evergrant_client_of(zend_object *object)
+{
+	return (evergrant_client_object *)((char *)object - XtOffsetOf(evergrant_client_object, std));
+}
+
+/* client.c */
+void evergrant_client_minit(void);
+
+/* callbacks.c: calls from the library into PHP. */
+
+/* The table of a store written in PHP, with the methods that its class has. */
+evergrant_store evergrant_store_of(evergrant_client_object *client);
+void evergrant_on_event(void *client, const char *event_json);
+
+/* evergrant.c */
+
+/* The exception class of a status. */
+zend_class_entry *evergrant_error_class(evergrant_status status);
+
+/* errors.c */
+/* Throws what a failed call gave, with what the store threw as its previous exception; frees the error. */
+void evergrant_throw(evergrant_error *error, zend_object *previous);
+void evergrant_throw_invalid_argument(const char *message);
+
+/* results.c */
+void evergrant_results_minit(void);
+void evergrant_start_to_object(zval *object, evergrant_start *start);
+void evergrant_token_to_object(zval *object, evergrant_token *token);
+void evergrant_response_to_object(zval *object, evergrant_response *response);
+void evergrant_headers_to_array(zval *array, evergrant_headers *headers);
+
+/* json.c */
+
+/* A PHP array as JSON text; NULL for an empty one, which the library takes as no options, and after throwing. */
+zend_string *evergrant_json_of(HashTable *array);
+/* A JSON object or list as a PHP array; times (keys that end in _at) become Unix seconds. Frees the text. */
+void evergrant_json_to_array(zval *array, evergrant_string *json);
+void evergrant_json_text_to_array(zval *array, const char *text, size_t length);
+/* Unix milliseconds as Unix seconds. */
+double evergrant_seconds(int64_t unix_ms);
+
+#endif
