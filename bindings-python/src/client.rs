@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// What `evergrant.Client` and `evergrant.AsyncClient` are made of. Operations take JSON text and give plain values: at
 /// once where the client is blocking, as an awaitable where it is not.
-#[pyclass(frozen, module = "evergrant._evergrant")]
+#[pyclass(frozen, weakref, module = "evergrant._evergrant")]
 pub(crate) struct Client {
     core: evergrant::Client,
     asynchronous: bool,
@@ -106,6 +106,17 @@ impl Client {
         self.run(py, async move {
             client.close().await;
             Ok(NOTHING)
+        })
+    }
+
+    /// Closes the client on this thread, whatever its face.
+    fn _close_at_exit(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        border(py, || {
+            face::wait(py, self.events.clone(), async move {
+                client.close().await;
+                Ok(NOTHING)
+            })
         })
     }
 

@@ -6,6 +6,7 @@
 
 use crate::held::Held;
 use crate::results::to_text;
+use crate::threads::spawn_in_python;
 use evergrant::{Event, EventSink};
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -44,10 +45,8 @@ impl Events {
             // There is a receiver as long as there is this sink.
             let _ = sender.send(event.clone());
             let told = Arc::clone(&told);
-            evergrant::runtime().spawn_blocking(move || {
-                Python::try_attach(|py| {
-                    told.announce(py).unwrap_or_else(|error| error.write_unraisable(py, None));
-                })
+            spawn_in_python(move |py| {
+                told.announce(py).unwrap_or_else(|error| error.write_unraisable(py, None));
             });
         };
         (events, Arc::new(sink))

@@ -5,6 +5,7 @@
 
 use crate::error::exception;
 use crate::events::{Delivery, Events};
+use crate::threads::spawn_in_python;
 use evergrant::{Result, guard};
 use futures_util::FutureExt;
 use pyo3::IntoPyObjectExt;
@@ -57,9 +58,7 @@ pub(crate) fn start<T: Outcome>(
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| guard(|| resume_unwind(panic)));
-        // A worker of the core must not wait for the GIL.
-        evergrant::runtime()
-            .spawn_blocking(move || Python::try_attach(|py| waiter.settle(py, outcome)));
+        spawn_in_python(move |py| waiter.settle(py, outcome));
     });
     future.call_method1("add_done_callback", (Leave(task.abort_handle()),))?;
     Ok(future.unbind())

@@ -15,6 +15,7 @@ mod results;
 mod store;
 #[cfg(feature = "testing")]
 mod testing;
+mod threads;
 
 use pyo3::prelude::*;
 
@@ -29,6 +30,8 @@ mod _evergrant {
     #[cfg(feature = "testing")]
     #[pymodule_export]
     use super::testing::TestingSandbox;
+    #[pymodule_export]
+    use super::threads::{_forget_threads, _leave_python};
     use evergrant::Code;
     use pyo3::prelude::*;
     use pyo3::types::PyTuple;

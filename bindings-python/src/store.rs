@@ -4,6 +4,7 @@
 //! the `AsyncClient`'s last caller, or on a loop of the package's own under the blocking client: `evergrant._bridge`.
 
 use crate::held::Held;
+use crate::threads::spawn_in_python;
 use evergrant::{ForeignStore, Method, StoreCall, StoreReply};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -77,13 +78,10 @@ impl ForeignStore for PythonStore {
         Box::pin(async move {
             let (send, receive) = oneshot::channel();
             let reply = Reply(Mutex::new(Some(send)));
-            evergrant::runtime().spawn_blocking(move || {
-                Python::try_attach(|py| {
-                    if let Err(error) = store.invoke(py, &call, reply) {
-                        error.write_unraisable(py, None);
-                    }
-                    drop(store);
-                })
+            spawn_in_python(move |py| {
+                if let Err(error) = store.invoke(py, &call, reply) {
+                    error.write_unraisable(py, None);
+                }
             });
             let text = receive.await.map_err(|_| "the store was gone before it replied")??;
             serde_json::from_str(&text).map_err(|error| error.to_string())

@@ -115,6 +115,23 @@ def test_an_interpreter_ends_while_calls_are_under_way(sandbox: Sandbox, tmp_pat
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_a_renewal_under_way_is_not_lost_when_the_program_ends(sandbox: Sandbox, tmp_path: Path) -> None:
+    config = sandbox.config(store=f"sqlite:{tmp_path}/tokens.db", state_dir=str(tmp_path))
+    client = evergrant.Client(**config)
+    client.finish(sandbox.consent(client.begin("alice").url))
+    sandbox.fault("token", "delay", milliseconds=500)
+    ended = run(
+        "import json, sys, evergrant\n"
+        "grant = evergrant.Client(**json.loads(sys.argv[1])).grant('alice')\n"
+        "try: grant.refresh(force=True, timeout=0.1)\n"
+        "except evergrant.TimeoutError: print('late')",
+        json.dumps(config),
+    )
+    assert (ended.stdout, ended.stderr) == ("late\n", "")
+    assert sandbox.refreshes() == 1 and client.grant("alice").inspect()["generation"] == 2
+    assert client.grant("alice").refresh(force=True)["generation"] == 3
+
+
 def test_ctrl_c_ends_a_program_that_waits(sandbox: Sandbox, tmp_path: Path) -> None:
     config = sandbox.config(store=f"sqlite:{tmp_path}/tokens.db", state_dir=str(tmp_path))
     callback = sandbox.consent(evergrant.Client(**config).begin("alice").url)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import _arguments as arguments
 from . import _evergrant as native
+from ._exit import closed_at_exit
 from ._response import Response
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Client:
         on_event: Callable[[Event], object] | None = None,
         **config: Unpack[Config],
     ) -> None:
-        self._native = native.Client(*arguments.configuration(store, config), on_event, False)
+        text, own_store = arguments.configuration(store, config)
+        self._native = closed_at_exit(native.Client(text, own_store, on_event, False))
 
     def begin(self, subject: str, **options: Unpack[BeginOptions]) -> Start:
         """Begins to ask a user for consent: redirect the browser to ``url``."""
