@@ -120,12 +120,12 @@ def install_c_library() -> None:
 def run(*command: object, folder: Path = TREE, **environment: str) -> None:
     """Runs a step of the build: seen on a terminal, else into a log that is shown when it fails."""
     words = [str(word) for word in command]
+    variables = os.environ | {"CARGO_TARGET_DIR": str(TREE / "target")} | environment
     log = PLACE / "build.log"
     shown = sys.stderr.isatty()
     with log.open("a") as file:
         output = None if shown else file
-        status = subprocess.run(words, cwd=folder, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=output,
-                                stderr=output).returncode
+        status = subprocess.run(words, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output).returncode
     if status != 0:
         raise Failed(f"{' '.join(words)} failed" + ("" if shown else f":\n{log.read_text()[-4000:]}"))
 
