@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,52 +38,74 @@ static bool can_call(evergrant_client *client) {
     return answered;
 }
 
-/* A child that calls and refreshes with the client it inherited, and says by its exit status whether that worked. */
-static pid_t fork_child(evergrant_client *client) {
+/* Forks. The child reports what `work` gives and ends at once: no exit handler, and no leak check of a tool, since it leaks
+ * on purpose what it inherited. The parent gets the end of the pipe to read the report from. */
+static int fork_child(bool (*work)(evergrant_client *client, char *report), evergrant_client *client) {
+    int pipe_ends[2];
+    CHECK(!pipe(pipe_ends));
     fflush(NULL);
-    pid_t child = fork();
-    if (child)
-        return child;
+    if (!fork()) {
+        char report[256] = "failed";
+        bool works = work(client, report);
+        dprintf(pipe_ends[1], "%s", works ? report : "failed");
+        raise(SIGKILL);
+    }
+    close(pipe_ends[1]);
+    return pipe_ends[0];
+}
+
+/* What a child reported; it has ended when this returns. */
+static void read_report(int pipe_end, char *report, size_t size) {
+    ssize_t length = read(pipe_end, report, size - 1);
+    CHECK(length > 0);
+    report[length] = 0;
+    close(pipe_end);
+    wait(NULL);
+}
+
+static bool call_and_refresh(evergrant_client *client, char *report) {
+    strcpy(report, "works");
     bool works = can_call(client) &&
                  evergrant_client_refresh(client, "erin", NULL, "{\"force\": true}", NULL, NULL) == EVERGRANT_OK &&
                  can_call(client);
     evergrant_client_free(client);
-    _exit(works ? 0 : 1);
-}
-
-static bool succeeded(pid_t child) {
-    int status = 0;
-    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return works;
 }
 
 static void a_used_client_works_on_in_parent_and_children_after_fork(void) {
     evergrant_client *client = open_database();
     sandbox_log_in(client, "erin");
     CHECK(can_call(client));
-    pid_t children[] = {fork_child(client), fork_child(client), fork_child(client)};
+    int children[3];
+    for (int index = 0; index < 3; index++)
+        children[index] = fork_child(call_and_refresh, client);
     CHECK(can_call(client));
-    for (size_t index = 0; index < sizeof children / sizeof *children; index++)
-        CHECK(succeeded(children[index]));
+    for (int index = 0; index < 3; index++) {
+        char report[256];
+        read_report(children[index], report, sizeof report);
+        CHECK_TEXT(report, "works");
+    }
     CHECK(can_call(client));
     evergrant_client_free(client);
 }
 
+static bool begin(evergrant_client *client, char *state) {
+    evergrant_start *start = NULL;
+    if (evergrant_client_begin(client, "erin", NULL, &start, NULL) != EVERGRANT_OK)
+        return false;
+    strcpy(state, evergrant_start_state(start));
+    evergrant_start_free(start);
+    return true;
+}
+
 static void states_differ_in_parent_and_child_after_fork(void) {
     evergrant_client *client = open_client("memory:");
-    evergrant_start *start = NULL;
-    int pipe_ends[2];
-    CHECK(!pipe(pipe_ends));
-    pid_t child = fork();
-    CHECK_OK(evergrant_client_begin(client, "erin", NULL, &start, ERROR));
-    const char *state = evergrant_start_state(start);
-    if (!child)
-        _exit(write(pipe_ends[1], state, strlen(state)) < 1);
-    close(pipe_ends[1]);
-    char other[256] = "";
-    CHECK(read(pipe_ends[0], other, sizeof other - 1) > 0 && succeeded(child));
-    CHECK(strcmp(other, state));
-    close(pipe_ends[0]);
-    evergrant_start_free(start);
+    char state[256], state_of_child[256];
+    CHECK(begin(client, state));
+    int child = fork_child(begin, client);
+    CHECK(begin(client, state));
+    read_report(child, state_of_child, sizeof state_of_child);
+    CHECK(strcmp(state_of_child, "failed") && strcmp(state_of_child, state));
     evergrant_client_free(client);
 }
 
@@ -133,13 +156,10 @@ static void open_use_and_free(const char *store) {
     evergrant_client_free(client);
 }
 
-static int clients_to_open(void) {
-    const char *fewer = getenv("EVERGRANT_TEST_CLIENTS");
-    return fewer ? atoi(fewer) : 10000;
-}
-
 static void thousands_of_clients_leave_nothing_behind(void) {
-    int count = clients_to_open();
+    /* Tools that watch memory are slow and keep what was freed. */
+    bool watched = getenv("EVERGRANT_TEST_WATCHED");
+    int count = watched ? 200 : 10000;
     for (int index = 0; index < count / 10; index++)
         open_use_and_free("memory:");
     int descriptors = open_descriptors();
@@ -147,7 +167,7 @@ static void thousands_of_clients_leave_nothing_behind(void) {
     for (int index = 0; index < count; index++)
         open_use_and_free("memory:");
     CHECK(open_descriptors() == descriptors);
-    CHECK(resident_kib() < before + 4096);
+    CHECK(watched || resident_kib() < before + 4096);
 }
 
 int main(void) {
