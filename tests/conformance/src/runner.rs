@@ -188,6 +188,7 @@ impl<'a> Run<'a> {
         vec![
             (url.to_owned(), "sandbox"),
             (authority, "sandbox authority"),
+            (format!("localhost:{}", self.provider.port()), "sandbox by name"),
             (self.folder.path().display().to_string(), "temp"),
         ]
     }

@@ -77,7 +77,8 @@ fn compare(left: Option<&Value>, right: Option<&Value>, at: &str, found: &mut Ve
                 compare(a.get(key), b.get(key), &format!("{at}.{key}"), found);
             }
         }
-        (Some(Value::Array(a)), Some(Value::Array(b))) => {
+        // A list of plain values, such as the store calls, is shown as one.
+        (Some(Value::Array(a)), Some(Value::Array(b))) if a.iter().chain(b).any(is_composed) => {
             for index in 0..a.len().max(b.len()) {
                 compare(a.get(index), b.get(index), &format!("{at}[{index}]"), found);
             }
@@ -98,6 +99,10 @@ fn is_left_out_header(item: &Value) -> bool {
         }
         _ => false,
     }
+}
+
+fn is_composed(value: &Value) -> bool {
+    value.is_array() || value.is_object()
 }
 
 #[derive(Default)]

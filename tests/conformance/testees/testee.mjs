@@ -22,7 +22,6 @@ const commands = {
     }
     clients.set(name, show(new Client(options)))
     events.set(name, told)
-    return null
   },
   begin: ({ subject, options }, name) => clients.get(name).begin(subject, camel(options)),
   finish: ({ callback, options }, name) => clients.get(name).finish(callback, camel(options)),
@@ -31,32 +30,30 @@ const commands = {
     return { token: token.token, token_type: token.tokenType, expires_at: token.expiresAt }
   },
   cached: (command, name) => show(grant(command, name).cachedAccessToken()) !== undefined,
-  async headers(command, name) {
-    const { method, url, options } = command
-    return Object.entries(await grant(command, name).headers(method, url, camel(options)))
-  },
+  headers: async ({ method, url, options, ...command }, name) =>
+    Object.entries(await grant(command, name).headers(method, url, camel(options))),
   async request(command, name) {
     const body = command.body_base64 && Buffer.from(command.body_base64, 'base64')
     const { status, headers, body: answer } = await grant(command, name).request({ ...camel(command.request), body })
     return { status, headers, body_base64: answer.toString('base64') }
   },
   refresh: (command, name) => grant(command, name).refresh(camel(command.options)),
-  revoke: async (command, name) => (await grant(command, name).revoke(camel(command.options))) ?? null,
-  forget: async (command, name) => (await grant(command, name).forget()) ?? null,
+  revoke: (command, name) => grant(command, name).revoke(camel(command.options)),
+  forget: (command, name) => grant(command, name).forget(),
   inspect: (command, name) => grant(command, name).inspect(),
   put: ({ subject, tokens }, name) => clients.get(name).put(subject, camel(tokens)),
   list: (_command, name) => clients.get(name).list(),
-  close: async (_command, name) => (await clients.get(name).close()) ?? null,
+  close: (_command, name) => clients.get(name).close(),
   events: (_command, name) => events.get(name),
   store_calls: (_command, name) => storeCalls.get(name),
-  set_clock: ({ unix_ms }, name) => clients.get(name)._testingSetClock(unix_ms) ?? null,
+  set_clock: ({ unix_ms }, name) => clients.get(name)._testingSetClock(unix_ms),
   parallel: ({ commands }) => Promise.all(commands.map(reply)),
   debug: () => [...clients.values(), ...shown].map(look).join('\n'),
 }
 
 async function reply(command) {
   try {
-    const result = await commands[command.do](command, command.client ?? 'main')
+    const result = (await commands[command.do](command, command.client ?? 'main')) ?? null
     return { ok: command.do === 'request' ? result : renamed(result, snakeCase) }
   } catch (error) {
     if (error.code === undefined) throw error
@@ -66,23 +63,15 @@ async function reply(command) {
   }
 }
 
-function grant({ subject, slot }, name) {
-  return show(clients.get(name).grant(subject, slot))
-}
-
+const grant = ({ subject, slot }, name) => show(clients.get(name).grant(subject, slot))
 /** Keeps a thing for `debug`. */
-function show(thing) {
-  shown.push(thing)
-  return thing
-}
+const show = (thing) => shown.push(thing) && thing
 
 function look(thing) {
   return [inspect(thing, { depth: null, showHidden: true }), JSON.stringify(thing), String(thing)].join('\n')
 }
 
-function camel(options) {
-  return options && renamed(options, camelCase)
-}
+const camel = (options) => options && renamed(options, camelCase)
 
 function camelCase(name) {
   return name.replace(/_([a-z])/g, (_match, letter) => letter.toUpperCase())
