@@ -55,6 +55,9 @@ pub(crate) struct General {
     /// Environment variable with the client secret, in place of the configured one
     #[arg(long, global = true, value_name = "VARIABLE")]
     pub(crate) client_secret_env: Option<String>,
+    /// Ask for whatever this provider needs to give a refresh token, as `offline = true` in the configuration does
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -50,6 +50,7 @@ impl<'a> Clients<'a> {
             let general = self.general;
             keys.extend(general.store.iter().map(|store| ("store".to_owned(), json!(store))));
             keys.extend(general.client_id.iter().map(|id| ("client_id".to_owned(), json!(id))));
+            keys.extend(general.offline.then(|| ("offline".to_owned(), json!(true))));
             let secret = general.client_secret_env.iter();
             keys.extend(secret.map(|name| ("client_secret".to_owned(), json!({ "env": name }))));
         }

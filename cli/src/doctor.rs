@@ -104,11 +104,7 @@ fn subject_of(error: &Error) -> &'static str {
 /// Begins an authorization that expires by itself: it writes to the store, and asks the provider where its protocol or its
 /// description says so. Gives the address that a browser would be sent to.
 fn begin(client: &Client) -> Result<Url> {
-    let options = BeginOptions {
-        redirect_uri: Some("http://127.0.0.1/callback".to_owned()),
-        ..BeginOptions::default()
-    };
-    let start = using(client, |client| wait(client.begin(SUBJECT, options)))?;
+    let start = using(client, |client| wait(client.begin(SUBJECT, BeginOptions::default())))?;
     Url::parse(&start.url).map_err(|error| {
         Error::new(Code::Internal, format!("the authorization URL is none: {error}"))
     })

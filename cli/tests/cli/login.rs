@@ -121,3 +121,15 @@ fn a_redirect_uri_elsewhere_has_to_be_pasted() {
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("--paste"), "{}", ran.stderr);
 }
+
+#[test]
+fn offline_asks_as_the_provider_wants_it_asked() {
+    let scene = Scene::new();
+    let address = |more: &[&str]| {
+        let words =
+            [&["login", "google", "a", "--client-id", "c", "--store", "memory:", "--paste"], more];
+        scene.run(&words.concat()).stderr
+    };
+    assert!(!address(&[]).contains("access_type=offline"));
+    assert!(address(&["--offline"]).contains("access_type=offline"));
+}
