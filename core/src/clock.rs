@@ -41,3 +41,19 @@ fn system_now() -> UnixMillis {
         SystemTime::now().duration_since(UNIX_EPOCH).expect("the system clock is past 1970");
     i64::try_from(since_epoch.as_millis()).expect("milliseconds since 1970 fit 63 bits")
 }
+
+/// Milliseconds since the host started, suspension included where the system can tell.
+#[cfg(unix)]
+pub(crate) fn boottime() -> i64 {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let time = rustix::time::clock_gettime(clock);
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
+#[cfg(not(unix))]
+pub(crate) fn boottime() -> i64 {
+    Clock::default().now()
+}

@@ -7,7 +7,7 @@ use super::outcome::Outcome;
 use super::policy::Want;
 use super::renewal::{self, Answer};
 use super::{Refresher, policy_of};
-use crate::clock::UnixMillis;
+use crate::clock::{UnixMillis, boottime};
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
 use crate::owner::OwnerId;
@@ -18,6 +18,7 @@ use crate::store::{
     Retry, Status,
 };
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -151,7 +152,7 @@ impl Timing {
 /// What a send left to do.
 enum Next {
     Ended(Result<Arc<Record>>),
-    /// The other answer to the same renewal is to be tried.
+    /// From the lease on: there is another answer to try, or the lease was lost before anything was sent.
     Again,
 }
 
@@ -164,8 +165,8 @@ impl Pilot {
         let timing =
             Timing::of(&provider.rotation, self.refresher.context.settings.timeouts.request);
         loop {
-            let (lease, held) = match self.take_lease(&timing).await? {
-                Lease::Held(lease, held) => (lease, held),
+            let (lease, asked_at, held) = match self.take_lease(&timing).await? {
+                Lease::Held { lease, asked_at, held } => (lease, asked_at, held),
                 Lease::Replayed(record) => return Ok(record),
             };
             if held.taken_over {
@@ -175,7 +176,7 @@ impl Pilot {
                     "the lease of a sender that is gone",
                 );
             }
-            let flown = self.fly_with_lease(&provider, &timing, &lease, *held).await?;
+            let flown = self.fly_with_lease(&provider, &timing, &lease, asked_at, *held).await?;
             match flown {
                 Next::Ended(result) => return result,
                 Next::Again => {}
@@ -187,12 +188,17 @@ impl Pilot {
     async fn take_lease(&self, timing: &Timing) -> Result<Lease> {
         let store = &self.refresher.context.store;
         let owner = OwnerId::of_this_process();
-        let before = store.load(&self.key).await?.map(|record| record.revision);
+        let stands = store.load(&self.key).await?;
+        let before = stands.as_ref().map(|record| record.revision);
+        if let Some(record) = stands.filter(|record| !self.saw(record)) {
+            return self.replayed(record).await;
+        }
         loop {
+            let asked_at = boottime();
             match store.acquire(&self.key, &owner, timing.lease, self.now()).await? {
                 Acquired::Held(held) => {
                     let lease = LeaseId { owner, fencing: held.fencing };
-                    return Ok(Lease::Held(lease, held));
+                    return Ok(Lease::Held { lease, asked_at, held });
                 }
                 Acquired::Absent => {
                     self.refresher.forget(&self.key);
@@ -200,14 +206,19 @@ impl Pilot {
                 }
                 Acquired::Busy(left) => {
                     if let Some(record) = self.watch(before, left).await? {
-                        if !self.saw(&record) {
-                            self.tell(Kind::Waited, Some(&record), "");
-                        }
-                        return Ok(Lease::Replayed(self.refresher.remember(record).await?));
+                        return self.replayed(record).await;
                     }
                 }
             }
         }
+    }
+
+    /// Somebody else wrote the record meanwhile: what it says now is used.
+    async fn replayed(&self, record: Record) -> Result<Lease> {
+        if !self.saw(&record) {
+            self.tell(Kind::Waited, Some(&record), "");
+        }
+        Ok(Lease::Replayed(self.refresher.remember(record).await?))
     }
 
     /// Looks at the record until somebody has written it, or it is time to ask for the lease again.
@@ -236,6 +247,7 @@ impl Pilot {
         provider: &Arc<Provider>,
         timing: &Timing,
         lease: &LeaseId,
+        asked_at: i64,
         held: Held,
     ) -> Result<Next> {
         if !self.still_wanted(&held.record, provider) {
@@ -251,10 +263,8 @@ impl Pilot {
             let waited = u64::try_from(self.now() - earlier.at).unwrap_or(0);
             sleep(STRICT_PAUSE.saturating_sub(Duration::from_millis(waited))).await;
         }
-        let renewing = Renewing::start(self, lease, timing.lease);
-        let flown = self.spend(provider, timing, lease, &held).await;
-        drop(renewing);
-        flown
+        let renewing = Renewing::start(self, lease, asked_at, timing.lease);
+        self.spend(provider, timing, lease, &renewing, &held).await
     }
 
     /// Whether the flight was started for this very generation.
@@ -315,12 +325,19 @@ impl Pilot {
         provider: &Arc<Provider>,
         timing: &Timing,
         lease: &LeaseId,
+        renewing: &Renewing,
         held: &Held,
     ) -> Result<Next> {
         let (mut resends, mut repeats) = (0, 0);
         let mut unseen = held.earlier.is_some();
         loop {
             let context = &self.refresher.context;
+            if !renewing.covers(timing.send + SECOND) {
+                // Stopped or suspended for long: somebody else may have the lease, and have spent the token.
+                let intent = if repeats > 0 { Some(&held.intent) } else { held.earlier.as_ref() };
+                self.release(lease, intent).await;
+                return Ok(Next::Again);
+            }
             let answer = match renewal::renew(context, provider, &held.record, timing.send).await {
                 Ok(answer) => answer,
                 Err(error) => {
@@ -580,32 +597,51 @@ impl Pilot {
 }
 
 enum Lease {
-    Held(LeaseId, Box<Held>),
+    Held {
+        lease: LeaseId,
+        /// Before it was asked for, by the clock that runs through suspension.
+        asked_at: i64,
+        held: Box<Held>,
+    },
     /// Somebody else wrote the record meanwhile.
     Replayed(Arc<Record>),
 }
 
 /// Renews a lease at each third of its time, as long as it is alive.
-struct Renewing(tokio::task::JoinHandle<()>);
+struct Renewing {
+    task: tokio::task::JoinHandle<()>,
+    /// Until when the lease surely stands: counted from before it was asked for, on a clock that runs through suspension.
+    until: Arc<AtomicI64>,
+}
 
 impl Renewing {
-    fn start(pilot: &Pilot, lease: &LeaseId, ttl: Duration) -> Self {
+    fn start(pilot: &Pilot, lease: &LeaseId, asked_at: i64, ttl: Duration) -> Self {
         let context = Arc::clone(&pilot.refresher.context);
         let (key, lease) = (pilot.key.clone(), lease.clone());
-        Renewing(tokio::spawn(async move {
+        let until = Arc::new(AtomicI64::new(asked_at + millis(ttl)));
+        let prolonged = Arc::clone(&until);
+        let task = tokio::spawn(async move {
             loop {
                 sleep(ttl / 3).await;
+                let asked_at = boottime();
                 if !matches!(context.store.renew(&key, &lease, ttl).await, Ok(true)) {
-                    return; // the running send is finished all the same
+                    return; // the running send is finished, and no other is begun
                 }
+                prolonged.store(asked_at + millis(ttl), Ordering::Release);
             }
-        }))
+        });
+        Renewing { task, until }
+    }
+
+    /// Whether the lease surely stands for this much longer.
+    fn covers(&self, time: Duration) -> bool {
+        boottime() + millis(time) <= self.until.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Renewing {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 

@@ -190,11 +190,16 @@ impl Refresher {
         self.cache.forget(key);
     }
 
-    /// Waits until no flight is under way, within `bound`.
+    /// Waits until no flight is under way and every answer is committed, within `bound`.
     pub(crate) async fn settle(&self, bound: Duration) {
         let deadline = Instant::now() + bound;
         for flight in self.flights.all() {
             let _ = flight.outcome(deadline).await;
+        }
+        while !self.uncommitted.lock().expect("no holder panics").is_empty()
+            && Instant::now() < deadline
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

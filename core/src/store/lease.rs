@@ -2,7 +2,7 @@
 //! the wall clock only across boots.
 
 use super::{Held, Intent, LeaseId, Record};
-use crate::clock::{Clock, UnixMillis};
+use crate::clock::{Clock, UnixMillis, boottime};
 use crate::owner::{OwnerId, boot_id};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -104,20 +104,4 @@ impl LeaseRow {
             self.intent = intent.cloned();
         }
     }
-}
-
-/// Milliseconds since the host started, suspension included where the system can tell.
-#[cfg(unix)]
-fn boottime() -> i64 {
-    #[cfg(target_os = "linux")]
-    let clock = rustix::time::ClockId::Boottime;
-    #[cfg(not(target_os = "linux"))]
-    let clock = rustix::time::ClockId::Monotonic;
-    let time = rustix::time::clock_gettime(clock);
-    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
-}
-
-#[cfg(not(unix))]
-fn boottime() -> i64 {
-    Clock::default().now()
 }
