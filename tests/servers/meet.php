@@ -11,13 +11,14 @@ function tell(array $happened): void
 function consent(Evergrant\Client $client, string $subject): void
 {
     tell(['url' => $client->begin($subject)->url]);
-    tell(['generation' => $client->finish(trim(fgets(STDIN)))->generation]);
+    tell(['generation' => $client->finish(trim(fgets(STDIN)))['generation']]);
 }
 
 function call(Evergrant\Grant $grant, array $request): void
 {
     ['method' => $method, 'url' => $url] = $request;
-    $answer = $grant->request($method, $url, array_diff_key($request, ['method' => 0, 'url' => 0]));
+    unset($request['method'], $request['url']);
+    $answer = $grant->request($method, $url, $request);
     tell(['status' => $answer->status, 'body' => $answer->body]);
 }
 

@@ -17,6 +17,7 @@ PROGRAMS = {
     "rust": [TARGET / "debug" / "evergrant-meet"],
     "python": [sys.executable, HERE / "meet.py"],
     "node": ["node", HERE / "meet.mjs"],
+    "php": ["php", "-d", f"extension={TARGET / 'php' / 'modules' / 'evergrant.so'}", HERE / "meet.php"],
     "c": [TARGET / "servers" / "meet-c"],
 }
 LANGUAGES = list(PROGRAMS)
