@@ -50,7 +50,9 @@ class Grant {
   async #accessToken(options) {
     // Read before the token is asked for: whatever moves the epoch meanwhile makes this entry stale.
     const epoch = this.#epoch && Atomics.load(this.#epoch, 0)
-    const native = await call(options, (leaving, text) => this.#native.accessToken(leaving, text))
+    // What this process has at hand needs no thread of the library.
+    const atHand = options === undefined ? atOnce(() => this.#native.cachedAccessToken()) : null
+    const native = atHand ?? (await call(options, (leaving, text) => this.#native.accessToken(leaving, text)))
     const token = new AccessToken(native)
     if (epoch !== undefined) {
       this.#cached = { promise: Promise.resolve(token), validUntil: native.validUntil, epoch }
