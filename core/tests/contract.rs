@@ -5,11 +5,12 @@
 mod support;
 
 use evergrant::{
-    ApiRequest, Client, Code, Environment, Events, RefreshOptions, RevokeOptions, TokenOptions,
-    wait,
+    ApiRequest, ApplicationStore, Client, Code, Environment, Events, ForeignStore, Method,
+    RefreshOptions, RevokeOptions, StoreCall, StoreReply, TokenOptions, wait,
 };
 use evergrant_sandbox::{Choice, Fault, FaultKind, Sandbox, Target};
 use serde_json::json;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::{Folder, consent, oauth1, oauth2, refresh_requests, sandbox};
@@ -318,6 +319,49 @@ fn events_tell_what_happened_and_never_a_secret() {
     let events = events.lock().unwrap().join("\n");
     assert!(events.contains("\"granted\"") && events.contains("\"refreshed\""), "{events}");
     assert!(!events.contains("sbx."));
+}
+
+/// A token store that is slow to give a lease.
+#[derive(Default)]
+struct Slow(Arc<Mutex<Option<String>>>);
+
+impl ForeignStore for Slow {
+    fn has(&self, method: Method) -> bool {
+        matches!(method, Method::Load | Method::Save | Method::Acquire)
+    }
+
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = StoreReply> + Send>> {
+        let record = Arc::clone(&self.0);
+        Box::pin(async move {
+            match call.method {
+                Method::Save => {
+                    *record.lock().unwrap() = call.arguments[3].as_str().map(str::to_owned)
+                }
+                Method::Acquire => {
+                    std::thread::sleep(Duration::from_secs(1));
+                    return Ok(json!({"fencing": 1, "intent": null}));
+                }
+                _ => return Ok(json!(*record.lock().unwrap())),
+            }
+            Ok(json!(null))
+        })
+    }
+}
+
+#[test]
+fn nothing_is_sent_that_the_lease_may_not_cover() {
+    let sandbox = sandbox(LIFETIME);
+    let mut config = oauth2(&sandbox, "memory:", &json!({}));
+    if let evergrant::ProviderChoice::Table(table) = &mut config.provider {
+        table.rotation.grace = Some(10.0); // a lease of 5 s for sends of up to 3.3 s
+    }
+    let store = ApplicationStore::AnyThread(Arc::new(Slow::default()));
+    let environment = Environment { store: Some(store), ..Environment::default() };
+    let client = Client::open_with(config, environment).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    later(&client, &sandbox, LIFETIME);
+    assert_eq!(token(&client).unwrap_err().code(), Code::Store);
+    assert_eq!(refresh_requests(&sandbox), 0);
 }
 
 #[test]

@@ -33,6 +33,8 @@ const SEND_DEADLINE: Duration = Duration::from_secs(10);
 const RESENDS: u32 = 2;
 /// How often a request whose answer nobody saw is repeated in one flight.
 const REPEATS: u32 = 2;
+/// How often a flight begins anew from the lease on.
+const ROUNDS: u32 = 3;
 /// Pause before a repeat at a provider that kills the grant on reuse, so that a first answer has time to arrive.
 const STRICT_PAUSE: Duration = Duration::from_secs(2);
 /// Waiting for another process: the first and the longest pause between looks at the record.
@@ -164,24 +166,24 @@ impl Pilot {
         let provider = self.refresher.context.provider().await?;
         let timing =
             Timing::of(&provider.rotation, self.refresher.context.settings.timeouts.request);
-        loop {
+        for _ in 0..ROUNDS {
             let (lease, asked_at, held) = match self.take_lease(&timing).await? {
                 Lease::Held { lease, asked_at, held } => (lease, asked_at, held),
                 Lease::Replayed(record) => return Ok(record),
             };
             if held.taken_over {
-                self.tell(
-                    Kind::TakenOver,
-                    Some(&held.record),
-                    "the lease of a sender that is gone",
-                );
+                let detail = "the lease of a sender that is gone";
+                self.tell(Kind::TakenOver, Some(&held.record), detail);
             }
-            let flown = self.fly_with_lease(&provider, &timing, &lease, asked_at, *held).await?;
-            match flown {
+            match self.fly_with_lease(&provider, &timing, &lease, asked_at, *held).await? {
                 Next::Ended(result) => return result,
                 Next::Again => {}
             }
         }
+        Err(Error::new(
+            Code::Store,
+            "the token store takes too long to give a lease: nothing was sent that it might not cover",
+        ))
     }
 
     /// Step 2, and step 7 while somebody else holds the lease.
