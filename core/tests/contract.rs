@@ -335,7 +335,7 @@ impl ForeignStore for Slow {
         Box::pin(async move {
             match call.method {
                 Method::Save => {
-                    *record.lock().unwrap() = call.arguments[3].as_str().map(str::to_owned)
+                    *record.lock().unwrap() = call.arguments[3].as_str().map(str::to_owned);
                 }
                 Method::Acquire => {
                     std::thread::sleep(Duration::from_secs(1));
