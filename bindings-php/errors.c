@@ -11,6 +11,7 @@ static const struct {
 	{"errorCode", "code"},
 	{"retryable", "retryable"},
 	{"retryAt", "retry_at"},
+	{"statusAt", "status_at"},
 	{"reason", "reason"},
 	{"provider", "provider"},
 	{"subject", "subject"},

@@ -228,6 +228,8 @@ namespace Evergrant {
         public readonly bool $retryable;
         /** No attempt will be made before this time. */
         public readonly ?float $retryAt;
+        /** Since when the grant is so. */
+        public readonly ?float $statusAt;
         /** A stable word that says more than the code. */
         public readonly ?string $reason;
         public readonly ?string $provider;

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 85d3ef510362c11c960aeceab79d40f77f5140cb */
+ * Stub hash: 8fbd20efce1599d89bca6919c14775af8544b144 */
 
 #if defined(EVERGRANT_TESTING)
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant__testing_fail, 0, 1, IS_VOID, 0)
@@ -604,6 +604,12 @@ static zend_class_entry *register_class_Evergrant_Error(zend_class_entry *class_
 	zend_string *property_retryAt_name = zend_string_init("retryAt", sizeof("retryAt") - 1, 1);
 	zend_declare_typed_property(class_entry, property_retryAt_name, &property_retryAt_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_DOUBLE|MAY_BE_NULL));
 	zend_string_release(property_retryAt_name);
+
+	zval property_statusAt_default_value;
+	ZVAL_UNDEF(&property_statusAt_default_value);
+	zend_string *property_statusAt_name = zend_string_init("statusAt", sizeof("statusAt") - 1, 1);
+	zend_declare_typed_property(class_entry, property_statusAt_name, &property_statusAt_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_DOUBLE|MAY_BE_NULL));
+	zend_string_release(property_statusAt_name);
 
 	zval property_reason_default_value;
 	ZVAL_UNDEF(&property_reason_default_value);

@@ -344,7 +344,7 @@ int64_t evergrant_error_retry_at(const struct evergrant_error *error);
 // HTTP status of the provider's answer; 0 where there was none.
 uint16_t evergrant_error_http_status(const struct evergrant_error *error);
 
-// All of it as a JSON object: `code`, `message`, `retryable` and, where known, `retry_at`, `reason`, `provider`,
+// All of it as a JSON object: `code`, `message`, `retryable` and, where known, `retry_at`, `status_at`, `reason`, `provider`,
 // `subject`, `status`, `error`, `error_description` (the last two are the provider's own words, RFC 6749 section 5.2).
 const char *evergrant_error_json(const struct evergrant_error *error);
 

@@ -96,7 +96,7 @@ pub unsafe extern "C" fn evergrant_error_http_status(error: *const ErrorHandle) 
     unsafe { read(error, 0, |error| error.http_status) }
 }
 
-/// All of it as a JSON object: `code`, `message`, `retryable` and, where known, `retry_at`, `reason`, `provider`,
+/// All of it as a JSON object: `code`, `message`, `retryable` and, where known, `retry_at`, `status_at`, `reason`, `provider`,
 /// `subject`, `status`, `error`, `error_description` (the last two are the provider's own words, RFC 6749 section 5.2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_error_json(error: *const ErrorHandle) -> *const c_char {

@@ -2,9 +2,9 @@
 
 /** A failed operation; see index.d.ts. */
 class EvergrantError extends Error {
-  constructor({ message, code, retryable, retryAt, reason, provider, subject, status, error, errorDescription }) {
+  constructor({ message, error: serverError, ...rest }) {
     super(message)
-    const details = { code, retryable, retryAt, reason, provider, subject, status, serverError: error, errorDescription }
+    const details = { ...rest, serverError }
     for (const [name, value] of Object.entries(details)) {
       if (value !== undefined) this[name] = value
     }

@@ -124,6 +124,8 @@ export declare class EvergrantError extends Error {
   readonly retryable: boolean
   /** No attempt will be made before this time, where it is known. */
   readonly retryAt?: number
+  /** Since when the grant is so, where it is known. */
+  readonly statusAt?: number
   /** A stable word that says more than the code, such as `revoked`. */
   readonly reason?: string
   readonly provider?: string

@@ -116,7 +116,7 @@ struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<i64>,
+    status_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,7 +139,7 @@ impl Error {
             message: message.into(),
             retryable: code.is_retryable(),
             retry_at: None,
-            since: None,
+            status_at: None,
             reason: None,
             provider: None,
             subject: None,
@@ -157,10 +157,10 @@ impl Error {
         self
     }
 
-    /// Unix time in milliseconds since which it is so.
+    /// Unix time in milliseconds since which the grant is so.
     #[must_use]
-    pub fn with_since(mut self, unix_millis: i64) -> Self {
-        self.0.since = Some(unix_millis);
+    pub fn with_status_at(mut self, unix_millis: i64) -> Self {
+        self.0.status_at = Some(unix_millis);
         self
     }
 
@@ -240,10 +240,10 @@ impl Error {
         self.0.retry_at
     }
 
-    /// Unix time in milliseconds since which it is so, where it is known.
+    /// Unix time in milliseconds since which the grant is so, where it is known.
     #[must_use]
-    pub fn since(&self) -> Option<i64> {
-        self.0.since
+    pub fn status_at(&self) -> Option<i64> {
+        self.0.status_at
     }
 
     /// A stable word that says more than the code.
@@ -276,7 +276,7 @@ impl Error {
         self.0.error.as_deref()
     }
 
-    /// All of it as a JSON object: `code`, `message`, `retryable` and, where known, `retry_at` and `since`
+    /// All of it as a JSON object: `code`, `message`, `retryable` and, where known, `retry_at` and `status_at`
     /// (Unix milliseconds), `reason`, `provider`, `subject`, `status`, `error`, `error_description`.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

@@ -17,6 +17,8 @@ class Error(Exception):
     """Whether the same call may succeed later without anybody changing anything."""
     retry_at: float | None
     """Unix seconds before which no attempt will be made, where that is known."""
+    status_at: float | None
+    """Unix seconds since which the grant is so, where that is known."""
     reason: str | None
     """A stable word that says more than the code."""
     provider: str | None
@@ -158,14 +160,18 @@ class InternalError(Error):
 BY_CODE = {error.code: error for error in Error.__subclasses__()}
 
 
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
 def from_json(text: str) -> Error:
     """The exception for the core's error."""
     details: dict[str, Any] = json.loads(text)
     error = BY_CODE[details["code"]](details["message"])
     error.message = details["message"]
     error.retryable = details["retryable"]
-    retry_at = details.get("retry_at")
-    error.retry_at = None if retry_at is None else retry_at / 1000
+    error.retry_at = _seconds(details.get("retry_at"))
+    error.status_at = _seconds(details.get("status_at"))
     error.reason = details.get("reason")
     error.provider = details.get("provider")
     error.subject = details.get("subject")

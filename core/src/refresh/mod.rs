@@ -270,7 +270,7 @@ impl Refresher {
                 format!("{subject:?} has to consent again at {provider} ({})", reason.as_str()),
             )
             .with_reason(reason.as_str())
-            .with_since(since),
+            .with_status_at(since),
             Refusal::Held { reason } => Error::new(
                 Code::NeedsConsent,
                 format!("the grant of {subject:?} at {provider} is held back: {reason}"),

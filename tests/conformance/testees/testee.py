@@ -80,7 +80,7 @@ class Testee:
         try:
             return {"ok": self.carry_out(command, command.get("client", "main"), command.get("options", {}))}
         except evergrant.Error as error:
-            names = "code message retryable retry_at reason provider subject status error_description"
+            names = "code message retryable retry_at status_at reason provider subject status error_description"
             known = fields(self.shown_later(error), names) | {"error": error.server_error}
             return {"error": {name: value for name, value in known.items() if value is not None}}
 
