@@ -43,15 +43,20 @@ def command(language: str, source: Path) -> list[str]:
         case "node":
             return ["node", str(source)]
         case "php":
-            return ["php", "-d", f"extension={ROOT}/bindings-php/modules/evergrant.so", str(source)]
+            return ["php", "-d", f"extension={ROOT}/target/php/modules/evergrant.so", str(source)]
         case "c":
             program = source.with_suffix("")
-            library = ROOT / "target/debug"
-            flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include"]
-            link = [f"-L{library}", "-levergrant", f"-Wl,-rpath,{library}"]
-            subprocess.run(["cc", *flags, str(source), "-o", str(program), *link], check=True)
+            warnings = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
+            flags = [*pkg_config(), f"-Wl,-rpath,{ROOT}/target/c/lib"]
+            subprocess.run(["cc", *warnings, str(source), "-o", str(program), *flags], check=True)
             return [str(program)]
     raise AssertionError(f"README.md has a program in {language}, which nothing here can run")
+
+
+def pkg_config() -> list[str]:
+    environment = os.environ | {"PKG_CONFIG_PATH": f"{ROOT}/target/c/lib/pkgconfig"}
+    arguments = ["pkg-config", "--cflags", "--libs", "evergrant"]
+    return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True).stdout.split()
 
 
 def consent(url: str) -> str:
