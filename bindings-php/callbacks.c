@@ -3,9 +3,7 @@
  * caught and goes on when the call has come back. */
 #include "php_evergrant.h"
 
-#include "ext/json/php_json.h"
 #include "zend_exceptions.h"
-#include "zend_smart_str.h"
 
 static bool may_run(const evergrant_client_object *self)
 {
@@ -51,14 +49,13 @@ static bool call_php(evergrant_client_object *self, zval *object, zval *callable
 
 static void reply_json(evergrant_reply *reply, zval *value)
 {
-	smart_str json = {0};
-	if (php_json_encode(&json, value, 0) == SUCCESS) {
-		smart_str_0(&json);
-		evergrant_reply_json(reply, ZSTR_VAL(json.s));
+	zend_string *json = evergrant_json_encode(value);
+	if (json) {
+		evergrant_reply_json(reply, ZSTR_VAL(json));
+		zend_string_release(json);
 	} else {
-		evergrant_reply_error(reply, "replied an array that is not UTF-8");
+		evergrant_reply_error(reply, "replied an array that cannot be JSON");
 	}
-	smart_str_free(&json);
 }
 
 static void reply_with(evergrant_reply *reply, zval *value)
@@ -93,7 +90,8 @@ static void reply_with(evergrant_reply *reply, zval *value)
 /* Tells the library what the store threw: its class and message. */
 static void reply_thrown(evergrant_reply *reply, zend_object *thrown)
 {
-	zval buffer, *message = zend_read_property(zend_ce_exception, thrown, ZEND_STRL("message"), true, &buffer);
+	zend_class_entry *base = zend_get_exception_base(thrown);
+	zval buffer, *message = zend_read_property(base, thrown, ZEND_STRL("message"), true, &buffer);
 	zend_string *text = zend_strpprintf(0, "%s: %s", ZSTR_VAL(thrown->ce->name),
 		Z_TYPE_P(message) == IS_STRING ? Z_STRVAL_P(message) : "");
 	evergrant_reply_error(reply, ZSTR_VAL(text));

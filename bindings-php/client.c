@@ -39,7 +39,12 @@ static void client_destroy(zend_object *object)
 	evergrant_client_close(self->client, NULL);
 	release_thrown(&self->thrown_by_store);
 	release_thrown(&self->thrown_by_listener);
+	self->exiting = false;
 	EG(exception) = standing;
+	if (self->fatal) {
+		self->fatal = false;
+		zend_bailout();
+	}
 }
 
 static void client_free(zend_object *object)
@@ -66,6 +71,7 @@ static HashTable *client_get_gc(zend_object *object, zval **table, int *count)
 
 void evergrant_client_minit(void)
 {
+	evergrant_grant_ce->create_object = evergrant_create_sealed;
 	evergrant_client_ce->create_object = client_create;
 	memcpy(&client_handlers, &std_object_handlers, sizeof client_handlers);
 	client_handlers.offset = XtOffsetOf(evergrant_client_object, std);
@@ -98,11 +104,13 @@ static void resume(evergrant_client_object *self)
 	zend_object *thrown = self->thrown_by_listener;
 	self->thrown_by_listener = NULL;
 	if (self->fatal) {
+		self->fatal = false;
 		zend_bailout();
 	}
 	if (self->exiting) {
-		zend_throw_unwind_exit();
+		self->exiting = false;
 		release_thrown(&thrown);
+		zend_throw_unwind_exit();
 	} else if (thrown) {
 		zval exception;
 		ZVAL_OBJ(&exception, thrown);

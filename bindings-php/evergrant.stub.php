@@ -197,6 +197,7 @@ namespace Evergrant {
         public function token(): string {}
     }
 
+    /** @not-serializable */
     final class Response
     {
         public readonly int $status;

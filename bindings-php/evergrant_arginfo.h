@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 8fbd20efce1599d89bca6919c14775af8544b144 */
+ * Stub hash: 3c035f3d73ebfd0d84e03e2550a74711a611406a */
 
 #if defined(EVERGRANT_TESTING)
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant__testing_fail, 0, 1, IS_VOID, 0)
@@ -551,7 +551,7 @@ static zend_class_entry *register_class_Evergrant_Response(void)
 
 	INIT_NS_CLASS_ENTRY(ce, "Evergrant", "Response", class_Evergrant_Response_methods);
 	class_entry = zend_register_internal_class_ex(&ce, NULL);
-	class_entry->ce_flags |= ZEND_ACC_FINAL;
+	class_entry->ce_flags |= ZEND_ACC_FINAL|ZEND_ACC_NOT_SERIALIZABLE;
 
 	zval property_status_default_value;
 	ZVAL_UNDEF(&property_status_default_value);

@@ -9,24 +9,31 @@ double evergrant_seconds(int64_t unix_ms)
 	return (double)unix_ms / 1000.0;
 }
 
-zend_string *evergrant_json_of(HashTable *array)
+zend_string *evergrant_json_encode(zval *value)
 {
-	if (zend_hash_num_elements(array) == 0) {
-		return NULL;
-	}
 	smart_str text = {0};
-	zval value;
-	ZVAL_ARR(&value, array);
-	if (php_json_encode_ex(&text, &value, PHP_JSON_UNESCAPED_SLASHES, PHP_JSON_PARSER_DEFAULT_DEPTH) == FAILURE) {
+	/* Of a key that is not UTF-8 only the error code tells. */
+	if (php_json_encode(&text, value, PHP_JSON_UNESCAPED_SLASHES) == FAILURE || JSON_G(error_code)) {
 		smart_str_free(&text);
-		/* A jsonSerialize() may have thrown already. */
-		if (!EG(exception)) {
-			evergrant_throw_invalid_argument("options: cannot be JSON; expected UTF-8 text, numbers, booleans and arrays");
-		}
 		return NULL;
 	}
 	smart_str_0(&text);
 	return text.s;
+}
+
+zend_string *evergrant_json_of(HashTable *array)
+{
+	zval value;
+	if (zend_hash_num_elements(array) == 0) {
+		return NULL;
+	}
+	ZVAL_ARR(&value, array);
+	zend_string *json = evergrant_json_encode(&value);
+	/* A jsonSerialize() may have thrown already. */
+	if (!json && !EG(exception)) {
+		evergrant_throw_invalid_argument("options: cannot be JSON; expected UTF-8 text, numbers, booleans and arrays");
+	}
+	return json;
 }
 
 static void times_to_seconds(HashTable *array)

@@ -59,6 +59,7 @@ void evergrant_throw(evergrant_error *error, zend_object *previous);
 void evergrant_throw_invalid_argument(const char *message);
 
 /* results.c */
+zend_object *evergrant_create_sealed(zend_class_entry *ce);
 void evergrant_results_minit(void);
 void evergrant_start_to_object(zval *object, evergrant_start *start);
 void evergrant_token_to_object(zval *object, evergrant_token *token);
@@ -67,6 +68,8 @@ void evergrant_headers_to_array(zval *array, evergrant_headers *headers);
 
 /* json.c */
 
+/* A value as JSON text; NULL where it cannot be. */
+zend_string *evergrant_json_encode(zval *value);
 /* A PHP array as JSON text; NULL for an empty one, which the library takes as no options, and after throwing. */
 zend_string *evergrant_json_of(HashTable *array);
 /* A JSON object or list as a PHP array; times (keys that end in _at) become Unix seconds. Frees the text. */

@@ -133,8 +133,18 @@ ZEND_METHOD(Evergrant_Response, json)
 		PHP_JSON_OBJECT_AS_ARRAY | PHP_JSON_THROW_ON_ERROR, PHP_JSON_PARSER_DEFAULT_DEPTH);
 }
 
+/* With a creator of its own a final class cannot be made by reflection without its constructor: no property is ever unset. */
+zend_object *evergrant_create_sealed(zend_class_entry *ce)
+{
+	zend_object *object = zend_objects_new(ce);
+	object_properties_init(object, ce);
+	return object;
+}
+
 void evergrant_results_minit(void)
 {
+	evergrant_start_ce->create_object = evergrant_create_sealed;
+	evergrant_response_ce->create_object = evergrant_create_sealed;
 	evergrant_access_token_ce->create_object = access_token_create;
 	memcpy(&access_token_handlers, &std_object_handlers, sizeof access_token_handlers);
 	access_token_handlers.offset = XtOffsetOf(access_token_object, std);
