@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import evergrant
 
+FINISHED = "subject slot grant_id generation scope expires_at"
+
 
 class MemoryStore:
     def __init__(self):
@@ -49,11 +51,11 @@ class MemoryStore:
 
 
 class NotingStore:
-    """Notes which methods of a store are called, lacks some, and fails where a case wants it."""
+    """Notes which methods are called, lacks some, and fails where a case wants it."""
 
     def __init__(self, without=(), fail=None, kind="callback"):
-        self._store, self._without, self._fail, self._lock = MemoryStore(), without, fail or {}, threading.Lock()
-        self.noted = []
+        self._store, self._without, self._fail, self.noted = MemoryStore(), without, fail or {}, []
+        self._lock = threading.Lock()
 
     def __getattr__(self, name):
         if name in self._without:
@@ -91,9 +93,7 @@ class Testee:
         return {
             "open": lambda: self.open(name, command["config"], command.get("store")),
             "begin": lambda: fields(client.begin(subject, **options), "url state expires_at"),
-            "finish": lambda: fields(
-                client.finish(command["callback"], **options), "subject slot grant_id generation scope expires_at"
-            ),
+            "finish": lambda: fields(client.finish(command["callback"], **options), FINISHED),
             "access_token": lambda: fields(self.shown_later(grant.access_token(**options)), "token token_type expires_at"),
             "cached": lambda: grant.cached_access_token() is not None,
             "headers": lambda: list(grant.headers(command["method"], command["url"], **options).items()),
@@ -108,7 +108,7 @@ class Testee:
             "events": lambda: self.events[name],
             "store_calls": lambda: self.stores[name].noted,
             "set_clock": lambda: client._testing_set_clock(command["unix_ms"]),
-            "parallel": lambda: in_parallel(self.reply, command["commands"]),
+            "parallel": lambda: list(ThreadPoolExecutor(len(command["commands"])).map(self.reply, command["commands"])),
             "debug": lambda: " ".join(f"{thing} {thing!r}" for thing in [*self.clients.values(), *self.shown]),
         }[command["do"]]()
 
@@ -129,11 +129,6 @@ def request(grant, body_base64, url="", method="", **options):
     response = grant.request(method, url, **options)
     body = base64.b64encode(response.content).decode()
     return {"status": response.status, "headers": response.headers.pairs, "body_base64": body}
-
-
-def in_parallel(reply, commands):
-    with ThreadPoolExecutor(len(commands)) as threads:
-        return list(threads.map(reply, commands))
 
 
 def fields(result, names):
