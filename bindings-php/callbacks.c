@@ -87,15 +87,13 @@ static void reply_with(evergrant_reply *reply, zval *value)
 	}
 }
 
-/* Tells the library what the store threw: its class and message. */
+/* Tells the library the message of what the store threw. */
 static void reply_thrown(evergrant_reply *reply, zend_object *thrown)
 {
 	zend_class_entry *base = zend_get_exception_base(thrown);
 	zval buffer, *message = zend_read_property(base, thrown, ZEND_STRL("message"), true, &buffer);
-	zend_string *text = zend_strpprintf(0, "%s: %s", ZSTR_VAL(thrown->ce->name),
-		Z_TYPE_P(message) == IS_STRING ? Z_STRVAL_P(message) : "");
-	evergrant_reply_error(reply, ZSTR_VAL(text));
-	zend_string_release(text);
+	bool told = Z_TYPE_P(message) == IS_STRING && Z_STRLEN_P(message) > 0;
+	evergrant_reply_error(reply, told ? Z_STRVAL_P(message) : ZSTR_VAL(thrown->ce->name));
 }
 
 static void call_store(void *context, const char *method, uint32_t count, zval *arguments, evergrant_reply *reply)

@@ -33,5 +33,5 @@ Evergrant\CallbackError: the token store's load failed: replied text with a NUL 
 Evergrant\StoreError: %s
 Evergrant\CallbackError: the token store's load failed: replied an object
 Evergrant\CallbackError: the token store's load failed: replied an object
-Evergrant\CallbackError: the token store's load failed: Error: %s
+Evergrant\CallbackError: the token store's load failed: %Sprivate%S
 Evergrant\NoGrantError: %s

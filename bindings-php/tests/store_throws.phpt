@@ -18,9 +18,9 @@ $begin = client(['store' => storeOf(['fail' => ['method' => 'put_pending', 'how'
 echo describe(thrown(fn () => $begin->begin('alice'))->getPrevious()), "\n";
 ?>
 --EXPECT--
-Evergrant\CallbackError: the token store's load failed: RuntimeException: the store failed on purpose
+Evergrant\CallbackError: the token store's load failed: the store failed on purpose
 RuntimeException: the store failed on purpose
 string(8) "callback"
 string(4) "call"
-Evergrant\CallbackError: the token store's load failed: RuntimeException: the store failed on purpose
+Evergrant\CallbackError: the token store's load failed: the store failed on purpose
 RuntimeException: the store failed on purpose
