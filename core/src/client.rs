@@ -198,6 +198,7 @@ impl Client {
         if self.0.closed.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.0.epoch.fetch_add(1, Ordering::Release);
         if let Some(here) = self.0.here.get() {
             let refresher = Arc::clone(&here.refresher);
             let settled = on_runtime(async move {
