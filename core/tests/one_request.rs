@@ -5,8 +5,9 @@
 mod support;
 
 use evergrant::{Client, TokenOptions, wait};
+use evergrant_sandbox::Sandbox;
 use serde_json::json;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::time::Duration;
 use support::{Folder, consent, oauth2, refresh_requests, sandbox};
@@ -14,7 +15,7 @@ use support::{Folder, consent, oauth2, refresh_requests, sandbox};
 const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// Consent, then a clock at which the token is over.
-fn expired_grant(folder: &Folder, sandbox: &evergrant_sandbox::Sandbox) {
+fn expired_grant(folder: &Folder, sandbox: &Sandbox) {
     let client = Client::open(oauth2(sandbox, &folder.database(), &json!({}))).unwrap();
     wait(consent(&client, sandbox, "alice"));
     sandbox.advance_clock(LIFETIME + Duration::from_secs(1));
@@ -30,18 +31,7 @@ fn past_expiry() -> i64 {
 fn two_hundred_threads_share_one_refresh() {
     let (folder, sandbox) = (Folder::new(), sandbox(LIFETIME));
     expired_grant(&folder, &sandbox);
-    let client = Client::open(oauth2(&sandbox, &folder.database(), &json!({}))).unwrap();
-    client.set_test_clock(Some(past_expiry()));
-    let barrier = Barrier::new(200);
-    let tokens: Vec<String> = std::thread::scope(|scope| {
-        let ask = || {
-            barrier.wait();
-            let token = wait(client.grant("alice").access_token(TokenOptions::default())).unwrap();
-            token.token.expose().to_owned()
-        };
-        let threads: Vec<_> = (0..200).map(|_| scope.spawn(ask)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
+    let tokens = two_hundred_threads(&folder, &sandbox);
     assert!(tokens.iter().all(|token| *token == tokens[0]));
     assert_eq!(refresh_requests(&sandbox), 1);
 }
@@ -50,21 +40,53 @@ fn two_hundred_threads_share_one_refresh() {
 fn eight_processes_share_one_refresh() {
     let (folder, sandbox) = (Folder::new(), sandbox(LIFETIME));
     expired_grant(&folder, &sandbox);
-    let children: Vec<_> = (0..8)
-        .map(|_| {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "one_of_eight_processes", "--ignored", "--nocapture"])
-                .env("EVERGRANT_TEST_DATABASE", folder.database())
-                .env("EVERGRANT_TEST_SANDBOX", sandbox.base_url())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    let tokens: Vec<String> =
-        children.into_iter().map(|child| token_of(child.wait_with_output().unwrap())).collect();
+    let tokens = tokens_of(eight_processes(&folder, &sandbox));
     assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
     assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+#[test]
+fn two_hundred_threads_and_eight_processes_at_once_share_one_refresh() {
+    let (folder, sandbox) = (Folder::new(), sandbox(LIFETIME));
+    expired_grant(&folder, &sandbox);
+    let processes = eight_processes(&folder, &sandbox);
+    let mut tokens = two_hundred_threads(&folder, &sandbox);
+    tokens.extend(tokens_of(processes));
+    assert_eq!(tokens.len(), 208);
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+fn two_hundred_threads(folder: &Folder, sandbox: &Sandbox) -> Vec<String> {
+    let client = Client::open(oauth2(sandbox, &folder.database(), &json!({}))).unwrap();
+    client.set_test_clock(Some(past_expiry()));
+    let barrier = Barrier::new(200);
+    std::thread::scope(|scope| {
+        let ask = || {
+            barrier.wait();
+            let token = wait(client.grant("alice").access_token(TokenOptions::default())).unwrap();
+            token.token.expose().to_owned()
+        };
+        let threads: Vec<_> = (0..200).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn eight_processes(folder: &Folder, sandbox: &Sandbox) -> Vec<Child> {
+    let start = |_| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "one_of_eight_processes", "--ignored", "--nocapture"])
+            .env("EVERGRANT_TEST_DATABASE", folder.database())
+            .env("EVERGRANT_TEST_SANDBOX", sandbox.base_url())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    (0..8).map(start).collect()
+}
+
+fn tokens_of(children: Vec<Child>) -> Vec<String> {
+    children.into_iter().map(|child| token_of(child.wait_with_output().unwrap())).collect()
 }
 
 fn token_of(output: std::process::Output) -> String {
