@@ -191,6 +191,7 @@ pub fn runtime() -> Handle {
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .thread_name("evergrant")
+                .on_thread_start(leave_signals_to_the_host)
                 .enable_all()
                 .build()
                 .map_err(|error| {
@@ -200,6 +201,24 @@ pub fn runtime() -> Handle {
         .map(|runtime| runtime.handle().clone())
         .expect("the system has threads for the runtime")
 }
+
+/// Signal handlers of the host program (PHP's time limit, Python's Ctrl-C) expect to run on its own threads.
+#[cfg(unix)]
+fn leave_signals_to_the_host() {
+    use std::mem::MaybeUninit;
+    let mut signals = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigfillset` fills the set; the mask is this thread's alone.
+    unsafe {
+        libc::sigfillset(signals.as_mut_ptr());
+        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP] {
+            libc::sigdelset(signals.as_mut_ptr(), fault);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, signals.as_ptr(), ptr::null_mut());
+    }
+}
+
+#[cfg(not(unix))]
+fn leave_signals_to_the_host() {}
 
 /// Runs `future` on the library's runtime and gives its result on any executor. Dropping what this returns stops it.
 pub(crate) fn on_runtime<T: Send + 'static, F: Future<Output = Result<T>> + Send + 'static>(
@@ -301,5 +320,21 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(values.iter().all(|value| Arc::ptr_eq(value, &values[0])));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn threads_of_the_library_leave_signals_to_the_host() {
+        let status = wait(async {
+            let task =
+                runtime().spawn(async { std::fs::read_to_string("/proc/thread-self/status") });
+            task.await.unwrap().unwrap()
+        });
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        let blocked = u64::from_str_radix(blocked.trim(), 16).unwrap();
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGPROF, libc::SIGALRM, libc::SIGUSR1] {
+            assert!(blocked & (1 << (signal - 1)) != 0, "signal {signal} is not blocked");
+        }
+        assert_eq!(blocked & (1 << (libc::SIGSEGV - 1)), 0);
     }
 }
