@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
+import requests
 
 import evergrant
+import evergrant.ext.httpx
+import evergrant.ext.requests
 from conftest import Sandbox, consent
 
 
@@ -18,43 +22,28 @@ def oauth1(sandbox: Sandbox, tmp_path: Path) -> evergrant.Grant:
 
 
 def test_requests_sends_the_token(blocking: evergrant.Client, sandbox: Sandbox) -> None:
-    requests = pytest.importorskip("requests")
-    from evergrant.ext.requests import Auth
-
-    answer = requests.get(f"{sandbox.url}/api/me", auth=Auth(blocking.grant("alice")), timeout=10)
+    answer = requests.get(f"{sandbox.url}/api/me", auth=evergrant.ext.requests.Auth(blocking.grant("alice")), timeout=10)
     assert answer.json()["user"] == "alice"
 
 
 def test_requests_signs_a_form(oauth1: evergrant.Grant, sandbox: Sandbox) -> None:
-    requests = pytest.importorskip("requests")
-    from evergrant.ext.requests import Auth
-
-    answer = requests.post(f"{sandbox.url}/api/echo?q=1", {"f": "a b"}, auth=Auth(oauth1), timeout=10)
+    answer = requests.post(f"{sandbox.url}/api/echo?q=1", {"f": "a b"}, auth=evergrant.ext.requests.Auth(oauth1), timeout=10)
     assert answer.json()["form"] == [["f", "a b"]]
 
 
 def test_httpx_sends_the_token(blocking: evergrant.Client, sandbox: Sandbox) -> None:
-    httpx = pytest.importorskip("httpx")
-    from evergrant.ext.httpx import Auth
-
-    assert httpx.get(f"{sandbox.url}/api/me", auth=Auth(blocking.grant("alice"))).json()["user"] == "alice"
+    assert httpx.get(f"{sandbox.url}/api/me", auth=evergrant.ext.httpx.Auth(blocking.grant("alice"))).json()["user"] == "alice"
 
 
 def test_httpx_signs_a_form(oauth1: evergrant.Grant, sandbox: Sandbox) -> None:
-    httpx = pytest.importorskip("httpx")
-    from evergrant.ext.httpx import Auth
-
-    answer = httpx.post(f"{sandbox.url}/api/echo?q=1", data={"f": "a b"}, auth=Auth(oauth1))
+    answer = httpx.post(f"{sandbox.url}/api/echo?q=1", data={"f": "a b"}, auth=evergrant.ext.httpx.Auth(oauth1))
     assert answer.json()["form"] == [["f", "a b"]]
 
 
 @pytest.mark.parametrize("protocol", ["oauth1", "oauth2"])
 async def test_httpx_awaits_an_async_grant(sandbox: Sandbox, protocol: str) -> None:
-    httpx = pytest.importorskip("httpx")
-    from evergrant.ext.httpx import AsyncAuth
-
     client = evergrant.AsyncClient(**(sandbox.config() if protocol == "oauth2" else sandbox.oauth1_config()))
     await consent(client, sandbox)
-    async with httpx.AsyncClient(auth=AsyncAuth(client.grant("alice"))) as session:
+    async with httpx.AsyncClient(auth=evergrant.ext.httpx.AsyncAuth(client.grant("alice"))) as session:
         answer = await session.post(f"{sandbox.url}/api/echo", data={"f": "a b"})
     assert answer.json()["form"] == [["f", "a b"]]
