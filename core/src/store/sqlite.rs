@@ -14,8 +14,7 @@ use crate::process::{ForkSensitive, Passage, register_fork_sensitive, runtime, t
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -135,7 +134,6 @@ impl ForkSensitive for Database {
 }
 
 fn open(path: &Path) -> Result<Connection> {
-    refuse_foreign_file(path)?;
     make_private_file(path)?;
     let failed = |error: rusqlite::Error| store_error(path, &error);
     let mut connection = Connection::open(path).map_err(failed)?;
@@ -148,30 +146,11 @@ fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// SQLite says of a file that is no database only at the first statement, and of an empty one nothing.
-fn refuse_foreign_file(path: &Path) -> Result<()> {
-    let mut header = [0; 16];
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(file_error(path, &error)),
-    };
-    let read = file.read(&mut header).map_err(|error| file_error(path, &error))?;
-    if read > 0 && &header != b"SQLite format 3\0" {
-        return Err(trouble(
-            path,
-            "foreign",
-            "is not a SQLite database; expected a token database or no file",
-        ));
-    }
-    Ok(())
-}
-
-fn file_error(path: &Path, error: &std::io::Error) -> Error {
-    trouble(path, "unreadable", &format!("cannot be opened: {error}"))
-}
-
+/// Makes the file where there is none. An existing one is opened by SQLite alone: its locks belong to the process, and
+/// closing any other descriptor of the file would drop them.
 fn make_private_file(path: &Path) -> Result<()> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _closed_before_sqlite_opens_it = MAKING.lock().expect("no holder panics");
     if path.exists() {
         return Ok(());
     }
@@ -632,6 +611,18 @@ mod tests {
             .unwrap();
         let error = SqliteStore::open(&path).err().unwrap();
         assert_eq!(error.reason(), Some("newer_schema"));
+        remove(&path);
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_and_left_as_it_was() {
+        let path = file();
+        for text in ["xy".to_owned(), "Dear diary".to_owned(), "long ".repeat(1000)] {
+            std::fs::write(&path, &text).unwrap();
+            let error = SqliteStore::open(&path).err().unwrap();
+            assert_eq!(error.reason(), Some("foreign"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
         remove(&path);
     }
 
