@@ -199,7 +199,7 @@ impl Pilot {
             let asked_at = boottime();
             match store.acquire(&self.key, &owner, timing.lease, self.now()).await? {
                 Acquired::Held(held) => {
-                    let lease = LeaseId { owner, fencing: held.fencing };
+                    let lease = LeaseId::of(owner, &held);
                     return Ok(Lease::Held { lease, asked_at, held });
                 }
                 Acquired::Absent => {
@@ -494,23 +494,10 @@ impl Pilot {
         error: Error,
     ) -> Result<Next> {
         let store = &self.refresher.context.store;
-        let stands = store.load(&self.key).await?;
-        let is_newest = stands.as_ref().is_some_and(|record| {
-            record.grant_id == held.record.grant_id && record.generation == held.record.generation
-        });
-        if !is_newest {
-            self.release(lease, None).await;
-            let record = stands.ok_or_else(|| self.refresher.no_grant(&self.key))?;
-            return Ok(Next::Ended(Ok(self.refresher.remember(record).await?)));
-        }
-        let has_alternate = held.record.alternate.is_some();
-        let mark = if has_alternate {
-            Mark::UseAlternate
-        } else {
-            Mark::NeedsConsent(self.reason(&held.record, unseen))
-        };
+        let refresh_token = held.record.refresh_token().cloned().unwrap_or_default();
+        let mark = Mark::Refused { refresh_token, reason: self.reason(&held.record, unseen) };
         match store.mark(&self.key, lease, &mark, None, self.now()).await? {
-            Some(record) if has_alternate => {
+            Some(record) if record.status != Status::NeedsConsent => {
                 self.refresher.remember(record).await?;
                 Ok(Next::Again)
             }
@@ -523,9 +510,19 @@ impl Pilot {
                     Ok(record)
                 }))
             }
-            // The lease was lost: whoever has it judges.
-            None => Ok(Next::Ended(Err(error.recoded(Code::TemporarilyUnavailable)))),
+            None => self.overtaken(lease, error).await,
         }
+    }
+
+    /// A mark came to nothing: what is newer is used; if only the lease was lost, whoever has it judges.
+    async fn overtaken(&self, lease: &LeaseId, error: Error) -> Result<Next> {
+        let stands = self.refresher.context.store.load(&self.key).await?;
+        let record = stands.ok_or_else(|| self.refresher.no_grant(&self.key))?;
+        Ok(Next::Ended(if lease.is_about(&record) {
+            Err(error.recoded(Code::TemporarilyUnavailable))
+        } else {
+            Ok(self.refresher.remember(record).await?)
+        }))
     }
 
     fn reason(&self, record: &Record, unseen: bool) -> ConsentReason {

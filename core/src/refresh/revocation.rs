@@ -74,11 +74,11 @@ async fn take_lease(
         loop {
             match context.store.acquire(key, &owner, LEASE, context.settings.now()).await? {
                 Acquired::Held(held) if !held.record.is_tombstone() => {
-                    let lease = LeaseId { owner: owner.clone(), fencing: held.fencing };
+                    let lease = LeaseId::of(owner.clone(), &held);
                     return Ok((lease, *held));
                 }
                 Acquired::Held(held) => {
-                    let lease = LeaseId { owner: owner.clone(), fencing: held.fencing };
+                    let lease = LeaseId::of(owner.clone(), &held);
                     context.store.release(key, &lease, held.earlier.as_ref()).await?;
                     return Err(refresher.no_grant(key));
                 }

@@ -41,7 +41,7 @@ pub(crate) struct ApplicationStoreAdapter {
 struct Here {
     leases: HashMap<GrantKey, LeaseRow>,
     /// Leases of the application's own store that a flight of this process holds.
-    held: HashMap<GrantKey, LeaseId>,
+    held: HashMap<GrantKey, (OwnerId, u64)>,
     pending: PendingTable,
 }
 
@@ -186,8 +186,7 @@ impl ApplicationStoreAdapter {
                 "{\"fencing\": number, \"intent\": earlier or null} or {\"busy_ms\": number}";
             return Err(wrong_reply(Method::Acquire, expected, &reply));
         };
-        let lease = LeaseId { owner: owner.clone(), fencing };
-        self.here().held.insert(key.clone(), lease);
+        self.here().held.insert(key.clone(), (owner.clone(), fencing));
         let earlier = match reply.get("intent") {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => serde_json::from_str::<Intent>(text).ok(),
@@ -200,7 +199,8 @@ impl ApplicationStoreAdapter {
             intent.grant_id == record.grant_id && intent.generation == record.generation
         });
         let repeats = earlier.as_ref().map_or(0, |earlier| earlier.repeats + 1);
-        let intent = Intent { repeats, generation: record.generation, ..intent };
+        let (grant_id, generation) = (record.grant_id.clone(), record.generation);
+        let intent = Intent { grant_id, generation, repeats, ..intent };
         Ok(Acquired::Held(Box::new(Held { fencing, record, intent, earlier, taken_over: false })))
     }
 
@@ -225,12 +225,13 @@ impl ApplicationStoreAdapter {
     async fn give_back(
         &self,
         key: &GrantKey,
-        lease: &LeaseId,
+        owner: &OwnerId,
+        fencing: u64,
         intent: Option<&Intent>,
     ) -> Result<()> {
         if !self.has(Method::Acquire) {
             if let Some(row) = self.here().leases.get_mut(key) {
-                row.release(lease.fencing, intent);
+                row.release(fencing, intent);
             }
             return Ok(());
         }
@@ -240,7 +241,7 @@ impl ApplicationStoreAdapter {
         }
         let intent =
             intent.map(|intent| serde_json::to_string(intent).expect("an intent is plain data"));
-        let arguments = vec![json!(lease.owner.to_string()), json!(lease.fencing), json!(intent)];
+        let arguments = vec![json!(owner.to_string()), json!(fencing), json!(intent)];
         self.call_with_key(Method::Release, key, arguments).await.map(drop)
     }
 
@@ -251,10 +252,10 @@ impl ApplicationStoreAdapter {
             if let Some(row) = here.leases.get_mut(key) {
                 row.release(fencing, None);
             }
-            here.held.get(key).filter(|lease| lease.fencing == fencing).cloned()
+            here.held.get(key).filter(|(_, held)| *held == fencing).cloned()
         };
         match held {
-            Some(lease) => self.give_back(key, &lease, None).await,
+            Some((owner, fencing)) => self.give_back(key, &owner, fencing, None).await,
             None => Ok(()),
         }
     }
@@ -368,7 +369,7 @@ impl Store for ApplicationStoreAdapter {
         lease: &'a LeaseId,
         intent: Option<&'a Intent>,
     ) -> BoxFuture<'a, Result<()>> {
-        self.give_back(key, lease, intent).boxed()
+        self.give_back(key, &lease.owner, lease.fencing, intent).boxed()
     }
 
     fn mark<'a>(
@@ -383,8 +384,10 @@ impl Store for ApplicationStoreAdapter {
             if !self.prolong(key, lease, Duration::from_secs(5)).await? {
                 return Ok(None);
             }
-            let updated = self.update(key, |record| Some(record.marked(mark, now))).await?;
-            self.give_back(key, lease, intent).await?;
+            let updated = self
+                .update(key, |record| lease.is_about(record).then(|| record.marked(mark, now)))
+                .await?;
+            self.give_back(key, &lease.owner, lease.fencing, intent).await?;
             Ok(match updated {
                 Updated::Written(record) => Some(record),
                 Updated::Kept(_) => None,

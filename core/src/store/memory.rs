@@ -126,10 +126,12 @@ impl Store for MemoryStore {
     ) -> BoxFuture<'a, Result<Option<Record>>> {
         let mut tables = self.tables();
         let row = tables.grants.get_mut(key).filter(|row| row.lease.is_held_by(lease));
-        done(row.map(|row| {
-            row.record = row.record.marked(mark, now);
+        done(row.and_then(|row| {
             row.lease.release(lease.fencing, intent);
-            row.record.clone()
+            lease.is_about(&row.record).then(|| {
+                row.record = row.record.marked(mark, now);
+                row.record.clone()
+            })
         }))
     }
 

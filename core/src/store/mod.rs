@@ -62,11 +62,31 @@ pub(crate) struct Held {
     pub(crate) taken_over: bool,
 }
 
-/// A lease by which a sender may spend.
+/// A lease by which a sender may spend one generation.
 #[derive(Clone, Debug)]
 pub(crate) struct LeaseId {
     pub(crate) owner: OwnerId,
     pub(crate) fencing: u64,
+    grant_id: String,
+    generation: u64,
+}
+
+impl LeaseId {
+    pub(crate) fn of(owner: OwnerId, held: &Held) -> Self {
+        LeaseId {
+            owner,
+            fencing: held.fencing,
+            grant_id: held.record.grant_id.clone(),
+            generation: held.record.generation,
+        }
+    }
+
+    /// Whether the record is still what the lease was taken for: commits and new consents need no lease.
+    pub(crate) fn is_about(&self, record: &Record) -> bool {
+        !record.is_tombstone()
+            && record.grant_id == self.grant_id
+            && record.generation == self.generation
+    }
 }
 
 /// An authorization transaction in the store.
@@ -132,7 +152,8 @@ pub(crate) trait Store: Send + Sync {
         intent: Option<&'a Intent>,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// Marks the record and gives the lease back; writes nothing and says `None` when the lease is no longer held.
+    /// Marks the record and gives the lease back; says `None` and leaves the record alone when the lease is no longer held
+    /// or the record no longer what it was taken for.
     fn mark<'a>(
         &'a self,
         key: &'a GrantKey,

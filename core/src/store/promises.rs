@@ -115,9 +115,13 @@ fn each_store_with_a_record(promise: impl Fn(&str, &dyn Store)) {
 fn held(store: &dyn Store) -> (LeaseId, Held) {
     let owner = OwnerId::of_this_process();
     match wait(store.acquire(&key(), &owner, TTL, 7)).unwrap() {
-        Acquired::Held(held) => (LeaseId { owner, fencing: held.fencing }, *held),
+        Acquired::Held(held) => (LeaseId::of(owner, &held), *held),
         other => panic!("not held: {other:?}"),
     }
+}
+
+fn refused() -> Mark {
+    Mark::Refused { refresh_token: "r1".into(), reason: ConsentReason::Revoked }
 }
 
 #[test]
@@ -181,7 +185,7 @@ fn a_commit_clears_the_lease_of_its_own_fencing_number() {
 fn a_commit_overrides_a_mark_made_meanwhile() {
     each_store_with_a_record(|name, store| {
         let (lease, _) = held(store);
-        let refused = Mark::NeedsConsent(ConsentReason::Revoked);
+        let refused = refused();
         let marked = wait(store.mark(&key(), &lease, &refused, None, 8)).unwrap().unwrap();
         assert_eq!(marked.status, Status::NeedsConsent, "{name}");
         let answer = commit(1, 0, tokens("a2", Some("r2")));
@@ -197,9 +201,29 @@ fn a_holder_that_lost_its_lease_marks_nothing() {
         let (lease, _) = held(store);
         wait(store.release(&key(), &lease, None)).unwrap();
         held(store);
-        let refused = Mark::NeedsConsent(ConsentReason::Revoked);
+        let refused = refused();
         assert!(wait(store.mark(&key(), &lease, &refused, None, 8)).unwrap().is_none(), "{name}");
         assert_eq!(wait(store.load(&key())).unwrap(), Some(record()), "{name}");
+    });
+}
+
+#[test]
+fn a_loser_never_marks_what_was_renewed_or_consented_to_meanwhile() {
+    each_store_with_a_record(|name, store| {
+        let (lease, _) = held(store);
+        wait(store.commit(&key(), &commit(1, 0, tokens("a2", Some("r2"))))).unwrap();
+        let renewed = wait(store.load(&key())).unwrap();
+        assert!(wait(store.mark(&key(), &lease, &refused(), None, 8)).unwrap().is_none(), "{name}");
+        assert_eq!(wait(store.load(&key())).unwrap(), renewed, "{name}");
+
+        let (lease, _) = held(store);
+        let renewed = renewed.unwrap();
+        let consent = Record::new(&key(), "g2".into(), tokens("b1", Some("s1")), 9);
+        let consented = renewed.with_consent(consent);
+        assert!(wait(store.compare_and_set(&key(), Some(renewed.revision), &consented)).unwrap());
+        assert!(wait(store.mark(&key(), &lease, &refused(), None, 9)).unwrap().is_none(), "{name}");
+        assert_eq!(wait(store.load(&key())).unwrap(), Some(consented), "{name}");
+        held(store); // the mark that came to nothing gave its lease back
     });
 }
 

@@ -255,14 +255,13 @@ pub(crate) enum Merged {
 /// A change of a record other than a commit, made by the holder of the lease.
 #[derive(Clone, Debug)]
 pub(crate) enum Mark {
-    /// The user has to consent again.
-    NeedsConsent(ConsentReason),
+    /// The provider refused this refresh token: the other answer to the same renewal is tried, if there is one, else the user
+    /// has to consent again.
+    Refused { refresh_token: Secret, reason: ConsentReason },
     /// No attempt before a time.
     BackOff(Retry),
     /// Refreshes that a 401 forces pause until a time.
     ForcedBackOff(Retry),
-    /// The primary was refused: the other answer to the same renewal is tried instead.
-    UseAlternate,
     /// A revocation at the provider has begun.
     Revoking,
 }
@@ -394,23 +393,34 @@ impl Record {
     pub(crate) fn marked(&self, mark: &Mark, now: UnixMillis) -> Record {
         let mut next = self.clone();
         match mark {
-            Mark::NeedsConsent(reason) => {
-                next.set_status(Status::NeedsConsent, Some(*reason), now);
-                next.leave_trail(now, reason.as_str());
+            Mark::Refused { refresh_token, reason } => {
+                next.drop_refused(refresh_token, *reason, now);
             }
             Mark::BackOff(retry) => {
                 next.leave_trail(now, &retry.class);
                 next.retry = Some(retry.clone());
             }
             Mark::ForcedBackOff(retry) => next.forced = Some(retry.clone()),
-            Mark::UseAlternate => {
-                next.tokens = next.alternate.take();
-                next.leave_trail(now, "alternate");
-            }
             Mark::Revoking => next.set_status(Status::Revoking, None, now),
         }
         next.touch(now);
         next
+    }
+
+    fn drop_refused(&mut self, refused: &Secret, reason: ConsentReason, now: UnixMillis) {
+        let is_refused = |tokens: &Tokens| tokens.refresh.as_ref() == Some(refused);
+        self.alternate.take_if(|tokens| is_refused(tokens));
+        if !self.tokens.as_ref().is_some_and(is_refused) {
+            return; // the other answer arrived meanwhile, and is primary
+        }
+        if let Some(alternate) = self.alternate.take() {
+            self.tokens = Some(alternate);
+            self.set_status(Status::Active, None, now);
+            self.leave_trail(now, "alternate");
+        } else {
+            self.set_status(Status::NeedsConsent, Some(reason), now);
+            self.leave_trail(now, reason.as_str());
+        }
     }
 
     /// What is left of the record after it was revoked or forgotten.
@@ -538,6 +548,24 @@ pub(crate) mod tests {
         let newer = written(first.merge(&commit(1, 3, tokens("c2", Some("t2")))));
         assert_eq!(newer.refresh_token(), Some(&"t2".into()));
         assert_eq!(newer.generation, first.generation);
+    }
+
+    #[test]
+    fn a_refusal_of_one_answer_leaves_the_other_to_be_tried() {
+        let refused = |record: &Record, token: &str| {
+            let mark =
+                Mark::Refused { refresh_token: token.into(), reason: ConsentReason::Revoked };
+            record.marked(&mark, 7)
+        };
+        let first = written(record().merge(&commit(1, 2, tokens("a2", Some("r2")))));
+        for (fencing, primary) in [(1, "r2"), (3, "s2")] {
+            let both = written(first.merge(&commit(1, fencing, tokens("b2", Some("s2")))));
+            assert_eq!(both.refresh_token(), Some(&primary.into()));
+            let other = refused(&both, "r2");
+            assert_eq!((other.status, other.alternate.clone()), (Status::Active, None));
+            assert_eq!(other.refresh_token(), Some(&"s2".into()));
+            assert_eq!(refused(&other, "s2").status, Status::NeedsConsent);
+        }
     }
 
     #[test]

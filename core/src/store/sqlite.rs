@@ -472,9 +472,12 @@ impl Store for SqliteStore {
             else {
                 return Ok(None);
             };
-            let next = row.record.marked(&mark, now);
             row.lease.release(lease.fencing, intent.as_ref());
             write_lease(transaction, &key, &row.lease)?;
+            if !lease.is_about(&row.record) {
+                return Ok(None);
+            }
+            let next = row.record.marked(&mark, now);
             write_record(transaction, &next)?;
             Ok(Some(next))
         })
