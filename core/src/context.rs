@@ -12,6 +12,7 @@ use crate::store::{GrantKey, Record, Store};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -121,7 +122,7 @@ impl Settings {
     /// Tells the application; `record` where it concerns one.
     pub(crate) fn tell(&self, kind: Kind, key: &GrantKey, record: Option<&Record>, detail: &str) {
         let Some(sink) = &self.events else { return };
-        sink(&Event {
+        let event = Event {
             event: kind,
             provider: self.provider_name.clone(),
             subject: key.subject.clone(),
@@ -129,7 +130,9 @@ impl Settings {
             grant_id: record.map(|record| record.grant_id.clone()),
             generation: record.map(|record| record.generation),
             detail: detail.to_owned(),
-        });
+        };
+        // A panic of the application's must not unwind through a flight.
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| sink(&event)));
     }
 }
 

@@ -52,5 +52,5 @@ pub enum Kind {
     Forgotten,
 }
 
-/// Receives events, on any thread. It must not block for long and must not panic.
+/// Receives events, on any thread. It must not block for long; a panic inside is left aside.
 pub type EventSink = Arc<dyn Fn(&Event) + Send + Sync>;

@@ -457,10 +457,10 @@ impl Pilot {
             crate::store::Merged::Write(record) => *record,
             crate::store::Merged::Superseded => return Err(error.clone()),
         };
-        self.tell(Kind::Uncommitted, Some(&provisional), error.message());
         let refresher = Arc::clone(&self.refresher);
         refresher.uncommitted.lock().expect("no holder panics").insert(self.key.clone(), commit);
         let record = refresher.remember(provisional).await?;
+        self.tell(Kind::Uncommitted, Some(&record), error.message());
         let again = Pilot { refresher, key: self.key.clone(), seen: None, despite: false };
         runtime().spawn(async move {
             loop {

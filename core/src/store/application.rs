@@ -17,6 +17,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -93,7 +94,11 @@ impl ApplicationStoreAdapter {
     async fn call(&self, method: Method, arguments: Vec<Value>) -> Result<Value> {
         let call = StoreCall { method, arguments };
         let reply: StoreReply = match &self.caller {
-            Caller::AnyThread(store) => store.call(call).await,
+            // A panic of the application's must not unwind through a flight, which may hold the only refresh token.
+            Caller::AnyThread(store) => AssertUnwindSafe(async { store.call(call).await })
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err("it panicked".to_owned())),
             Caller::CallingThread { queue, .. } => queue
                 .submit(call)
                 .await

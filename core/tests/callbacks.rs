@@ -1,0 +1,90 @@
+//! The application's own code fails in the middle of a refresh: no answer is lost by it.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use evergrant::{
+    ApplicationStore, Client, Environment, Events, ForeignStore, Method, StoreCall, StoreReply,
+    TokenOptions, wait,
+};
+use serde_json::json;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+use support::{Folder, consent, oauth2, refresh_requests, sandbox};
+
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+/// A token store of one record, which panics at its next save when told to.
+#[derive(Default)]
+struct Panicking {
+    record: Mutex<Option<String>>,
+    panics: AtomicBool,
+}
+
+impl ForeignStore for Panicking {
+    fn has(&self, method: Method) -> bool {
+        matches!(method, Method::Load | Method::Save)
+    }
+
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = StoreReply> + Send>> {
+        if call.method == Method::Save {
+            assert!(!self.panics.swap(false, Ordering::SeqCst), "as it was told");
+            *self.record.lock().unwrap() = call.arguments[3].as_str().map(str::to_owned);
+            return Box::pin(async { Ok(json!(null)) });
+        }
+        let record = self.record.lock().unwrap().clone();
+        Box::pin(async move { Ok(json!(record)) })
+    }
+}
+
+/// Lets the token of a grant end, and gives the next one.
+fn token_after_expiry(client: &Client, sandbox: &evergrant_sandbox::Sandbox) -> String {
+    sandbox.advance_clock(LIFETIME);
+    let now = sandbox.now().duration_since(UNIX_EPOCH).unwrap();
+    client.set_test_clock(Some(i64::try_from(now.as_millis()).unwrap()));
+    let token = wait(client.grant("alice").access_token(TokenOptions::default())).unwrap();
+    token.token.expose().to_owned()
+}
+
+#[test]
+fn a_store_that_panics_at_the_commit_loses_no_answer() {
+    let sandbox = sandbox(LIFETIME);
+    let store = Arc::new(Panicking::default());
+    let environment = Environment {
+        store: Some(ApplicationStore::AnyThread(Arc::<Panicking>::clone(&store))),
+        ..Environment::default()
+    };
+    let client = Client::open_with(oauth2(&sandbox, "memory:", &json!({})), environment).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    store.panics.store(true, Ordering::SeqCst);
+    let token = token_after_expiry(&client, &sandbox);
+    wait(client.close()); // waits until what was kept in memory is committed
+    assert!(store.record.lock().unwrap().as_ref().unwrap().contains(&token));
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+#[test]
+fn a_sink_of_events_that_panics_loses_no_answer() {
+    let (folder, sandbox) = (Folder::new(), sandbox(LIFETIME));
+    let environment = Environment {
+        events: Events::Sink(Arc::new(|event| panic!("{event:?}"))),
+        ..Environment::default()
+    };
+    let config = oauth2(&sandbox, &folder.database(), &json!({}));
+    let client = Client::open_with(config, environment).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    let refuse_commits = "CREATE TRIGGER refuse BEFORE UPDATE OF generation ON evergrant_grants \
+         WHEN new.generation > 1 BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    let database = rusqlite::Connection::open(folder.file("tokens.db")).unwrap();
+    database.execute_batch(refuse_commits).unwrap();
+    let token = token_after_expiry(&client, &sandbox);
+    database.execute_batch("DROP TRIGGER refuse").unwrap();
+    wait(client.close());
+    let committed: Vec<u8> =
+        database.query_row("SELECT record FROM evergrant_grants", [], |row| row.get(0)).unwrap();
+    assert!(String::from_utf8(committed).unwrap().contains(&token));
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
