@@ -477,11 +477,19 @@ impl Pilot {
         self.refresher.uncommitted.lock().expect("no holder panics").get(&self.key).cloned()
     }
 
+    /// Forgets an answer that is committed, and not one that came since.
+    fn settled(&self, commit: &Commit) {
+        let mut uncommitted = self.refresher.uncommitted.lock().expect("no holder panics");
+        if uncommitted.get(&self.key).is_some_and(|kept| kept.is_of_the_same_renewal(commit)) {
+            uncommitted.remove(&self.key);
+        }
+    }
+
     /// Commits what an earlier flight could not.
     async fn offer_uncommitted(&self) -> Result<Option<Arc<Record>>> {
         let Some(commit) = self.uncommitted() else { return Ok(None) };
         let committed = self.refresher.context.store.commit(&self.key, &commit).await?;
-        self.refresher.uncommitted.lock().expect("no holder panics").remove(&self.key);
+        self.settled(&commit);
         self.committed(committed).await.map(Some)
     }
 

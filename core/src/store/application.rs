@@ -270,7 +270,7 @@ impl ApplicationStoreAdapter {
             return Ok(self.here().leases.get_mut(key).is_some_and(|row| row.renew(lease, ttl)));
         }
         if !self.has(Method::Renew) {
-            return Ok(true); // acquired for a time that covers all sends
+            return Ok(false); // it ends by its own time
         }
         let arguments =
             vec![json!(lease.owner.to_string()), json!(lease.fencing), json!(millis(ttl))];
@@ -386,7 +386,9 @@ impl Store for ApplicationStoreAdapter {
         now: UnixMillis,
     ) -> BoxFuture<'a, Result<Option<Record>>> {
         async move {
-            if !self.prolong(key, lease, Duration::from_secs(5)).await? {
+            // Where a lease cannot be prolonged nobody can say whether it is held.
+            let can_tell = self.has(Method::Renew) || !self.has(Method::Acquire);
+            if can_tell && !self.prolong(key, lease, Duration::from_secs(5)).await? {
                 return Ok(None);
             }
             let updated = self
@@ -470,5 +472,41 @@ impl Store for ApplicationStoreAdapter {
     fn settle_pending<'a>(&'a self, state: &'a str, result: &'a str) -> BoxFuture<'a, Result<()>> {
         self.here().pending.settle(state, result);
         async { Ok(()) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::wait;
+    use crate::store::record_for_tests::{key, record};
+    use std::future::{Future, ready};
+    use std::pin::Pin;
+
+    /// A store that gives leases and cannot prolong them.
+    struct WithoutRenew;
+
+    impl ForeignStore for WithoutRenew {
+        fn has(&self, method: Method) -> bool {
+            matches!(method, Method::Load | Method::Save | Method::Acquire)
+        }
+
+        fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = StoreReply> + Send>> {
+            Box::pin(ready(Ok(match call.method {
+                Method::Load => json!(serde_json::to_string(&record()).unwrap()),
+                _ => json!({"fencing": 1}),
+            })))
+        }
+    }
+
+    #[test]
+    fn a_lease_that_the_store_cannot_prolong_is_not_called_prolonged() {
+        let caller = Caller::AnyThread(Arc::new(WithoutRenew));
+        let store = ApplicationStoreAdapter::new(caller).unwrap();
+        let (owner, ttl) = (OwnerId::of_this_process(), Duration::from_secs(30));
+        let Acquired::Held(held) = wait(store.acquire(&key(), &owner, ttl, 0)).unwrap() else {
+            panic!("not held");
+        };
+        assert!(!wait(store.renew(&key(), &LeaseId::of(owner, &held), ttl)).unwrap());
     }
 }

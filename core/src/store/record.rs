@@ -243,6 +243,13 @@ pub(crate) struct Commit {
     pub(crate) keepalive_at: Option<UnixMillis>,
 }
 
+impl Commit {
+    /// Whether both hold an answer to the same generation.
+    pub(crate) fn is_of_the_same_renewal(&self, other: &Commit) -> bool {
+        self.grant_id == other.grant_id && self.generation == other.generation
+    }
+}
+
 /// What a token commit makes of the record that stands.
 #[derive(Clone, Debug)]
 pub(crate) enum Merged {
