@@ -36,10 +36,9 @@ impl OwnerId {
             return false;
         }
         match fs::read_to_string(format!("/proc/{}/stat", self.pid)) {
-            Ok(stat) => parse_stat(&stat).is_some_and(|(state, started)| {
-                state == 'Z' || state == 'X' || started != self.started
-            }),
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound && proc_is_readable(),
+            Ok(stat) => Stat::parse(&stat).is_some_and(|stat| stat.is_of_the_past(self.started)),
+            // Not being listed says nothing: /proc can hide the processes of others (hidepid).
+            Err(_) => no_such_process(self.pid),
         }
     }
 
@@ -78,18 +77,41 @@ fn pid_namespace() -> u64 {
 }
 
 fn start_time(pid: u32) -> Option<u64> {
-    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?).map(|(_, started)| started)
+    Some(Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?.started)
 }
 
-/// State and start time from `/proc/PID/stat` (proc(5)); the command name before them may hold anything.
-fn parse_stat(stat: &str) -> Option<(char, u64)> {
-    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
+/// What `/proc/PID/stat` says (proc(5)).
+struct Stat {
+    state: char,
+    threads: u32,
+    started: u64,
 }
 
-fn proc_is_readable() -> bool {
-    start_time(std::process::id()).is_some()
+impl Stat {
+    fn parse(stat: &str) -> Option<Self> {
+        // The command name before the last parenthesis may hold anything.
+        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let threads = fields.nth(16)?.parse().ok()?;
+        Some(Stat { state, threads, started: fields.nth(1)?.parse().ok()? })
+    }
+
+    /// Whether the process that began at `started` (0: it could not read when) is none any more.
+    fn is_of_the_past(&self, started: u64) -> bool {
+        // Of a process whose first thread ended before the others, that thread alone is a zombie.
+        let ended = matches!(self.state, 'Z' | 'X') && self.threads <= 1;
+        ended || started != 0 && started != self.started
+    }
+}
+
+/// Whether the kernel says that there is none; that it may not be signalled means that there is.
+fn no_such_process(pid: u32) -> bool {
+    #[cfg(unix)]
+    return i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).is_some_and(|pid| {
+        rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+    });
+    #[cfg(not(unix))]
+    return false;
 }
 
 #[cfg(test)]
@@ -128,5 +150,26 @@ mod tests {
         assert!(owner.is_gone());
         assert!(!OwnerId { boot: "other".into(), ..owner.clone() }.is_gone());
         assert!(!OwnerId { namespace: owner.namespace + 1, ..owner }.is_gone());
+    }
+
+    #[test]
+    fn a_process_that_another_user_may_hide_is_not_gone() {
+        assert!(!no_such_process(1));
+        assert!(!no_such_process(std::process::id()));
+        assert!(no_such_process(0x7fff_fff0));
+    }
+
+    #[test]
+    fn a_process_is_gone_only_with_its_last_thread_and_by_its_known_start() {
+        let stat = |state: char, threads: u32| {
+            let line =
+                format!("7 (a) b) {state} 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 4711 0");
+            Stat::parse(&line).unwrap()
+        };
+        assert!(!stat('S', 3).is_of_the_past(4711));
+        assert!(stat('S', 3).is_of_the_past(4712));
+        assert!(!stat('S', 3).is_of_the_past(0));
+        assert!(stat('Z', 1).is_of_the_past(4711));
+        assert!(!stat('Z', 3).is_of_the_past(4711));
     }
 }
