@@ -5,14 +5,14 @@
 mod support;
 
 use evergrant::{
-    ApplicationStore, Client, Environment, Events, ForeignStore, Method, StoreCall, StoreReply,
-    TokenOptions, wait,
+    ApplicationStore, Client, Code, Environment, Events, ForeignStore, Method, RevokeOptions,
+    StoreCall, StoreReply, TokenOptions, wait,
 };
 use serde_json::json;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 use support::{Folder, consent, oauth2, refresh_requests, sandbox};
 
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -64,6 +64,62 @@ fn a_store_that_panics_at_the_commit_loses_no_answer() {
     wait(client.close()); // waits until what was kept in memory is committed
     assert!(store.record.lock().unwrap().as_ref().unwrap().contains(&token));
     assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+/// A token store of one record that takes its time to give a lease.
+#[derive(Default)]
+struct SlowLease {
+    record: Mutex<Option<String>>,
+    leases: Arc<AtomicI32>,
+}
+
+impl ForeignStore for SlowLease {
+    fn has(&self, method: Method) -> bool {
+        matches!(method, Method::Load | Method::Save | Method::Acquire | Method::Release)
+    }
+
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = StoreReply> + Send>> {
+        let leases = Arc::clone(&self.leases);
+        let mut record = self.record.lock().unwrap();
+        if call.method == Method::Save {
+            *record = call.arguments[3].as_str().map(str::to_owned);
+        }
+        let record = record.clone();
+        Box::pin(async move {
+            match call.method {
+                Method::Load => return Ok(json!(record)),
+                Method::Acquire => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    leases.fetch_add(1, Ordering::SeqCst);
+                    return Ok(json!({"fencing": 1, "intent": null}));
+                }
+                Method::Release => _ = leases.fetch_sub(1, Ordering::SeqCst),
+                _ => {}
+            }
+            Ok(json!(null))
+        })
+    }
+}
+
+#[test]
+fn a_caller_who_leaves_a_revocation_leaves_no_lease_behind() {
+    let sandbox = sandbox(LIFETIME);
+    let store = Arc::new(SlowLease::default());
+    let environment = Environment {
+        store: Some(ApplicationStore::AnyThread(Arc::<SlowLease>::clone(&store))),
+        ..Environment::default()
+    };
+    let client = Client::open_with(oauth2(&sandbox, "memory:", &json!({})), environment).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    let impatient = RevokeOptions { timeout: Some(0.1), ..RevokeOptions::default() };
+    let error = wait(client.grant("alice").revoke(impatient)).unwrap_err();
+    assert_eq!(error.code(), Code::Timeout);
+    let give_up = Instant::now() + Duration::from_secs(10);
+    let stands = || wait(async { client.grant("alice").inspect().await }).is_ok();
+    while stands() || store.leases.load(Ordering::SeqCst) != 0 {
+        assert!(Instant::now() < give_up, "the lease is still held");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

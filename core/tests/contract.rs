@@ -223,6 +223,26 @@ fn revoking_tells_the_provider_and_deletes() {
 }
 
 #[test]
+fn a_consent_given_while_the_old_one_is_revoked_stays() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let slow = Fault { milliseconds: Some(500), ..fault(Target::Revoke, FaultKind::Delay) };
+    sandbox.add_fault(slow).unwrap();
+    let before = wait(client.grant("alice").inspect()).unwrap().grant_id;
+    std::thread::scope(|scope| {
+        let revoked = scope.spawn(|| {
+            let options = RevokeOptions { timeout: Some(5.0), ..RevokeOptions::default() };
+            wait(client.grant("alice").revoke(options))
+        });
+        until(|| sandbox.journal().iter().any(|entry| entry.path.contains("revoke")).then_some(()));
+        wait(consent(&client, &sandbox, "alice"));
+        revoked.join().unwrap().unwrap();
+    });
+    assert_ne!(wait(client.grant("alice").inspect()).unwrap().grant_id, before);
+    assert!(token(&client).is_ok());
+}
+
+#[test]
 fn a_revocation_that_failed_leaves_the_grant_unusable_and_can_be_repeated() {
     let sandbox = sandbox(LIFETIME);
     let client = open(&sandbox, "memory:");

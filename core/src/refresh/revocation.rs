@@ -11,7 +11,7 @@ use crate::provider::{Endpoints, Provider};
 use crate::store::{Acquired, GrantKey, Held, LeaseId, Mark, Record};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 const LEASE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(100);
@@ -70,32 +70,30 @@ async fn take_lease(
 ) -> Result<(LeaseId, Held)> {
     let context = &refresher.context;
     let owner = OwnerId::of_this_process();
-    let take = async {
-        loop {
-            match context.store.acquire(key, &owner, LEASE, context.settings.now()).await? {
-                Acquired::Held(held) if !held.record.is_tombstone() => {
-                    let lease = LeaseId::of(owner.clone(), &held);
+    loop {
+        // Never stopped half-way: a lease that nobody knows of would keep everybody waiting.
+        match context.store.acquire(key, &owner, LEASE, context.settings.now()).await? {
+            Acquired::Held(held) => {
+                let lease = LeaseId::of(owner, &held);
+                if !held.record.is_tombstone() {
                     return Ok((lease, *held));
                 }
-                Acquired::Held(held) => {
-                    let lease = LeaseId::of(owner.clone(), &held);
-                    context.store.release(key, &lease, held.earlier.as_ref()).await?;
-                    return Err(refresher.no_grant(key));
-                }
-                Acquired::Absent => return Err(refresher.no_grant(key)),
-                Acquired::Busy(left) => sleep(left.min(LOOK)).await,
+                context.store.release(key, &lease, held.earlier.as_ref()).await?;
+                return Err(refresher.no_grant(key));
             }
+            Acquired::Absent => return Err(refresher.no_grant(key)),
+            Acquired::Busy(_) if Instant::now() >= deadline => {
+                return Err(Error::new(
+                    Code::Timeout,
+                    "a refresh of the grant did not end before the caller's deadline",
+                ));
+            }
+            Acquired::Busy(_) => sleep(LOOK).await,
         }
-    };
-    timeout_at(deadline, take).await.unwrap_or_else(|_| {
-        Err(Error::new(
-            Code::Timeout,
-            "a refresh of the grant did not end before the caller's deadline",
-        ))
-    })
+    }
 }
 
-/// Leaves a tombstone where the record was.
+/// Leaves a tombstone where the record was; a consent that was given meanwhile stays.
 async fn bury(
     refresher: &Arc<Refresher>,
     key: &GrantKey,
@@ -111,7 +109,9 @@ async fn bury(
             break;
         }
         match context.store.load(key).await? {
-            Some(record) if !record.is_tombstone() => stands = record,
+            Some(record) if !record.is_tombstone() && record.grant_id == stands.grant_id => {
+                stands = record;
+            }
             _ => break,
         }
     }
