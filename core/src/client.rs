@@ -140,7 +140,7 @@ impl Client {
                 Concluded::Before(finished) => Ok(finished),
                 Concluded::Granted(record) => {
                     let finished = Finished::of(&record);
-                    refresher.remember(*record).await?;
+                    refresher.remember(*record);
                     Ok(finished)
                 }
             }
@@ -175,7 +175,7 @@ impl Client {
             let tokens = tokens.into_tokens(refresher.context.settings.now())?;
             let record = authorize::store(&refresher.context, &key, tokens).await?;
             let inspection = Inspection::of(&refresher.context.settings, &record);
-            refresher.remember(record).await?;
+            refresher.remember(record);
             Ok(inspection)
         })
         .await

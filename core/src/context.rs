@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
 use crate::http::HttpClient;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod};
-use crate::provider::{Provider, discovery, lookup};
+use crate::provider::{Protocol, Provider, Rotation, discovery, lookup};
 use crate::secret::Secret;
 use crate::store::{GrantKey, Record, Store};
 use base64::Engine;
@@ -105,14 +105,31 @@ impl Settings {
     }
 
     /// Stands for client authentication and token endpoint: a back-off for one does not hold another back.
-    pub(crate) fn fingerprint(&self, provider: &Provider) -> String {
+    pub(crate) fn fingerprint(&self) -> String {
+        let endpoints = match &self.provider {
+            ProviderSource::Known(provider) => format!("{:?}", provider.endpoints),
+            ProviderSource::Issuer(issuer) => issuer.clone(),
+        };
         let mut hash = Sha256::new();
-        hash.update(format!(
-            "{:?}\0{:?}\0{}\0",
-            self.client_authentication, provider.endpoints, self.client_id
-        ));
+        hash.update(format!("{:?}\0{endpoints}\0{}\0", self.client_authentication, self.client_id));
         hash.update(self.client_secret.as_ref().map_or("", Secret::expose));
         URL_SAFE_NO_PAD.encode(&hash.finalize()[..8])
+    }
+
+    /// What the provider does with used refresh tokens, as far as it is known without asking it.
+    pub(crate) fn rotation(&self) -> Rotation {
+        match &self.provider {
+            ProviderSource::Known(provider) => provider.rotation,
+            ProviderSource::Issuer(_) => Rotation::default(),
+        }
+    }
+
+    /// The protocol of the provider; metadata is of OAuth 2 only.
+    pub(crate) fn protocol(&self) -> Protocol {
+        match &self.provider {
+            ProviderSource::Known(provider) => provider.endpoints.protocol(),
+            ProviderSource::Issuer(_) => Protocol::OAuth2,
+        }
     }
 
     pub(crate) fn now(&self) -> UnixMillis {

@@ -424,3 +424,15 @@ fn at_a_strict_provider_an_answer_nobody_saw_is_not_repeated_while_the_token_wor
     assert_ne!(token(&client).unwrap(), first);
     assert_eq!(refresh_requests(&sandbox), 2);
 }
+
+#[test]
+fn a_fresh_token_is_given_when_the_providers_metadata_cannot_be_had() {
+    let (folder, sandbox) = (Folder::new(), sandbox(LIFETIME));
+    let by_issuer = json!({"provider": sandbox.base_url()});
+    let open = || Client::open(oauth2(&sandbox, &folder.database(), &by_issuer)).unwrap();
+    wait(consent(&open(), &sandbox, "alice"));
+    sandbox.add_fault(Fault { times: 0, ..fault(Target::Discovery, FaultKind::Status) }).unwrap();
+    let client = open();
+    assert!(token(&client).is_ok());
+    assert_eq!(get(&client, format!("{}/api/me", sandbox.base_url())).status, 200);
+}

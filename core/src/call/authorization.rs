@@ -4,7 +4,7 @@ use crate::context::Settings;
 use crate::error::{Code, Error, Result};
 use crate::oauth1::{Credentials, Request, SignatureMethod, Stamp, sign};
 use crate::process::random_bytes;
-use crate::provider::{Endpoints, Provider};
+use crate::provider::Protocol;
 use crate::secret::Secret;
 use crate::store::StoredAccessToken;
 use url::Url;
@@ -12,15 +12,14 @@ use url::Url;
 /// The `Authorization` header for a request; `form` is its form-encoded body, which an OAuth 1.0a signature covers.
 pub(crate) fn authorization(
     settings: &Settings,
-    provider: &Provider,
     access: &StoredAccessToken,
     method: &str,
     url: &Url,
     form: &[(String, String)],
 ) -> Result<String> {
-    match &provider.endpoints {
-        Endpoints::OAuth2 { .. } => Ok(format!("{} {}", access.token_type, access.token.expose())),
-        Endpoints::OAuth1 { .. } => {
+    match settings.protocol() {
+        Protocol::OAuth2 => Ok(format!("{} {}", access.token_type, access.token.expose())),
+        Protocol::OAuth1 => {
             let secret = access.secret.as_ref().map_or("", Secret::expose);
             let request = Request::new(method, url).with_form(form);
             sign_now(settings, &request, Some((access.token.expose(), secret)))

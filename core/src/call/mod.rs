@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_url, same_origin};
 use crate::oauth1;
 use crate::oauth2::BearerChallenge;
-use crate::provider::{Endpoints, Provider};
+use crate::provider::Protocol;
 use crate::refresh::{Refresher, Want};
 use crate::store::{GrantKey, Record};
 use body::Prepared;
@@ -33,8 +33,7 @@ pub(crate) async fn call(
 ) -> Result<ApiResponse> {
     let limit = request.max_response_bytes.unwrap_or(refresher.context.settings.max_response_bytes);
     let prepared = Prepared::from_request(request)?;
-    let provider = refresher.context.provider().await?;
-    let call = Call { refresher, provider, prepared, limit, deadline };
+    let call = Call { refresher, prepared, limit, deadline };
     let record = refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?;
     let response = call.send(&record).await?;
     if !call.is_token_refusal(&response) {
@@ -55,7 +54,6 @@ pub(crate) async fn call(
 
 struct Call<'a> {
     refresher: &'a Arc<Refresher>,
-    provider: Arc<Provider>,
     prepared: Prepared,
     limit: u64,
     deadline: Instant,
@@ -105,7 +103,7 @@ impl Call<'_> {
                 Error::new(Code::Internal, "a record without access token was called usable")
             })?;
             let settings = &self.refresher.context.settings;
-            let value = authorization(settings, &self.provider, access, method, url, form)?;
+            let value = authorization(settings, access, method, url, form)?;
             headers.push(("authorization".to_owned(), value));
         } else {
             headers.retain(|(name, _)| !name.eq_ignore_ascii_case("cookie"));
@@ -140,11 +138,11 @@ impl Call<'_> {
             let named = response.headers.iter().filter(|(name, _)| name == "www-authenticate");
             named.map(|(_, value)| value.as_str())
         };
-        match self.provider.endpoints {
-            Endpoints::OAuth2 { .. } => !BearerChallenge::find(challenges())
+        match self.refresher.context.settings.protocol() {
+            Protocol::OAuth2 => !BearerChallenge::find(challenges())
                 .is_some_and(|found| found.is_insufficient_scope()),
             // Without a session handle there is nothing to renew; what the API says of the token is the caller's.
-            Endpoints::OAuth1 { .. } => oauth1::Problem::find(challenges(), &response.body)
+            Protocol::OAuth1 => oauth1::Problem::find(challenges(), &response.body)
                 .is_some_and(|problem| problem.problem == "token_expired"),
         }
     }
@@ -173,11 +171,10 @@ pub(crate) async fn headers(
     deadline: Instant,
 ) -> Result<Vec<(String, String)>> {
     let url = body::parse_url(url)?;
-    let provider = refresher.context.provider().await?;
     let record = refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?;
     let access = record.access().ok_or_else(|| {
         Error::new(Code::Internal, "a record without access token was called usable")
     })?;
-    let value = authorization(&refresher.context.settings, &provider, access, method, &url, form)?;
+    let value = authorization(&refresher.context.settings, access, method, &url, form)?;
     Ok(vec![("Authorization".to_owned(), value)])
 }

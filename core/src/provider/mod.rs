@@ -165,6 +165,13 @@ impl Provider {
 }
 
 impl Endpoints {
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self {
+            Endpoints::OAuth2 { .. } => Protocol::OAuth2,
+            Endpoints::OAuth1 { .. } => Protocol::OAuth1,
+        }
+    }
+
     /// Host of the token endpoint.
     pub(crate) fn host(&self) -> String {
         let (Endpoints::OAuth2 { token, .. } | Endpoints::OAuth1 { token, .. }) = self;

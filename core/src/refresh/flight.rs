@@ -3,10 +3,10 @@
 //! A flight is a task of its own on the library's runtime. Callers wait for it and may leave; it goes on. The helper process
 //! will take the place of that task; nothing else here changes for it.
 
+use super::Refresher;
 use super::outcome::Outcome;
 use super::policy::Want;
 use super::renewal::{self, Answer};
-use super::{Refresher, policy_of};
 use crate::clock::{UnixMillis, boottime};
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
@@ -193,7 +193,7 @@ impl Pilot {
         let stands = store.load(&self.key).await?;
         let before = stands.as_ref().map(|record| record.revision);
         if let Some(record) = stands.filter(|record| !self.saw(record)) {
-            return self.replayed(record).await;
+            return Ok(self.replayed(record));
         }
         loop {
             let asked_at = boottime();
@@ -208,7 +208,7 @@ impl Pilot {
                 }
                 Acquired::Busy(left) => {
                     if let Some(record) = self.watch(before, left).await? {
-                        return self.replayed(record).await;
+                        return Ok(self.replayed(record));
                     }
                 }
             }
@@ -216,11 +216,11 @@ impl Pilot {
     }
 
     /// Somebody else wrote the record meanwhile: what it says now is used.
-    async fn replayed(&self, record: Record) -> Result<Lease> {
+    fn replayed(&self, record: Record) -> Lease {
         if !self.saw(&record) {
             self.tell(Kind::Waited, Some(&record), "");
         }
-        Ok(Lease::Replayed(self.refresher.remember(record).await?))
+        Lease::Replayed(self.refresher.remember(record))
     }
 
     /// Looks at the record until somebody has written it, or it is time to ask for the lease again.
@@ -252,15 +252,15 @@ impl Pilot {
         asked_at: i64,
         held: Held,
     ) -> Result<Next> {
-        if !self.still_wanted(&held.record, provider) {
+        if !self.still_wanted(&held.record) {
             self.release(lease, held.earlier.as_ref()).await;
-            return Ok(Next::Ended(Ok(self.refresher.remember(held.record).await?)));
+            return Ok(Next::Ended(Ok(self.refresher.remember(held.record))));
         }
         if let Some(earlier) = &held.earlier
             && kills_on_reuse(&provider.rotation, earlier, self.now())
         {
-            if self.token_works(&held.record, provider) {
-                return self.wait_for_expiry(provider, lease, &held, earlier).await;
+            if self.token_works(&held.record) {
+                return self.wait_for_expiry(lease, &held, earlier).await;
             }
             let waited = u64::try_from(self.now() - earlier.at).unwrap_or(0);
             sleep(STRICT_PAUSE.saturating_sub(Duration::from_millis(waited))).await;
@@ -279,12 +279,11 @@ impl Pilot {
     /// Sending again could kill the grant: not while there is a token to lose. Until it is over nobody asks for the lease.
     async fn wait_for_expiry(
         &self,
-        provider: &Provider,
         lease: &LeaseId,
         held: &Held,
         earlier: &Intent,
     ) -> Result<Next> {
-        let policy = policy_of(&self.refresher.context, provider);
+        let policy = self.refresher.policy();
         let hard_at = held.record.access().and_then(|token| policy.hard_at(token)).unwrap_or(0);
         let retry = Retry {
             not_before: hard_at,
@@ -296,25 +295,25 @@ impl Pilot {
         let store = &self.refresher.context.store;
         let marked = store.mark(&self.key, lease, &mark, Some(earlier), self.now()).await?;
         let record = marked.unwrap_or_else(|| held.record.clone());
-        Ok(Next::Ended(Ok(self.refresher.remember(record).await?)))
+        Ok(Next::Ended(Ok(self.refresher.remember(record))))
     }
 
     /// Step 3: whether the record as it stands under the lease still wants what the flight was started for.
-    fn still_wanted(&self, record: &Record, provider: &Provider) -> bool {
+    fn still_wanted(&self, record: &Record) -> bool {
         if !self.saw(record) || record.is_tombstone() || record.refresh_token().is_none() {
             return false;
         }
         if record.hold.is_some() || record.status == Status::Revoking {
             return false;
         }
-        let policy = policy_of(&self.refresher.context, provider);
+        let policy = self.refresher.policy();
         let held_back = record.status == Status::NeedsConsent
             || policy.held_back(record.retry.as_ref(), self.now()).is_some();
         self.despite || !held_back
     }
 
-    fn token_works(&self, record: &Record, provider: &Provider) -> bool {
-        let policy = policy_of(&self.refresher.context, provider);
+    fn token_works(&self, record: &Record) -> bool {
+        let policy = self.refresher.policy();
         let now = self.now();
         record.access().is_some_and(|token| {
             policy.freshness(&self.key, token, now, 0) != super::Freshness::Hard
@@ -385,7 +384,7 @@ impl Pilot {
                     self.refused(lease, held, unseen, error).await
                 }
                 Answer::Judged(Outcome::Misconfigured(error)) => {
-                    let fingerprint = context.settings.fingerprint(provider);
+                    let fingerprint = context.settings.fingerprint();
                     let retry =
                         self.retry(&held.record, "misconfigured", MINUTE, HOUR, Some(fingerprint));
                     self.give_up(lease, held, &retry, settled, error).await
@@ -419,25 +418,25 @@ impl Pilot {
         }
         // There is nothing left to lose only once the access token is over; and then one repeat says all.
         let first = repeats == 0 && held.earlier.is_none();
-        (first && !self.token_works(&held.record, provider)).then_some(STRICT_PAUSE)
+        (first && !self.token_works(&held.record)).then_some(STRICT_PAUSE)
     }
 
     /// Step 5: committed first, before anything of it is judged or seen.
     async fn commit(&self, commit: Commit, before: &Record) -> Result<Arc<Record>> {
         match self.refresher.context.store.commit(&self.key, &commit).await {
-            Ok(committed) => self.committed(committed).await,
-            Err(error) => self.keep_uncommitted(commit, before, &error).await,
+            Ok(committed) => self.committed(committed),
+            Err(error) => self.keep_uncommitted(commit, before, &error),
         }
     }
 
-    async fn committed(&self, committed: Committed) -> Result<Arc<Record>> {
+    fn committed(&self, committed: Committed) -> Result<Arc<Record>> {
         match committed {
             Committed::Written(record) => {
                 self.tell(Kind::Refreshed, Some(&record), "");
-                self.refresher.remember(record).await
+                Ok(self.refresher.remember(record))
             }
             Committed::Superseded(Some(record)) if !record.is_tombstone() => {
-                self.refresher.remember(record).await
+                Ok(self.refresher.remember(record))
             }
             Committed::Superseded(_) => {
                 self.refresher.forget(&self.key);
@@ -447,7 +446,7 @@ impl Pilot {
     }
 
     /// Step 6: the answer stays in memory, usable, and is offered to the store again and again.
-    async fn keep_uncommitted(
+    fn keep_uncommitted(
         &self,
         commit: Commit,
         before: &Record,
@@ -459,7 +458,7 @@ impl Pilot {
         };
         let refresher = Arc::clone(&self.refresher);
         refresher.uncommitted.lock().expect("no holder panics").insert(self.key.clone(), commit);
-        let record = refresher.remember(provisional).await?;
+        let record = refresher.remember(provisional);
         self.tell(Kind::Uncommitted, Some(&record), error.message());
         let again = Pilot { refresher, key: self.key.clone(), seen: None, despite: false };
         runtime().spawn(async move {
@@ -490,7 +489,7 @@ impl Pilot {
         let Some(commit) = self.uncommitted() else { return Ok(None) };
         let committed = self.refresher.context.store.commit(&self.key, &commit).await?;
         self.settled(&commit);
-        self.committed(committed).await.map(Some)
+        self.committed(committed).map(Some)
     }
 
     /// The provider refused the refresh token: believed only of the newest one in the store.
@@ -506,12 +505,12 @@ impl Pilot {
         let mark = Mark::Refused { refresh_token, reason: self.reason(&held.record, unseen) };
         match store.mark(&self.key, lease, &mark, None, self.now()).await? {
             Some(record) if record.status != Status::NeedsConsent => {
-                self.refresher.remember(record).await?;
+                self.refresher.remember(record);
                 Ok(Next::Again)
             }
             Some(record) => {
                 self.tell(Kind::NeedsConsent, Some(&record), error.message());
-                let record = self.refresher.remember(record).await?;
+                let record = self.refresher.remember(record);
                 Ok(Next::Ended(if self.despite {
                     Err(consent_error(&record, error))
                 } else {
@@ -529,7 +528,7 @@ impl Pilot {
         Ok(Next::Ended(if lease.is_about(&record) {
             Err(error.recoded(Code::TemporarilyUnavailable))
         } else {
-            Ok(self.refresher.remember(record).await?)
+            Ok(self.refresher.remember(record))
         }))
     }
 
@@ -556,7 +555,7 @@ impl Pilot {
         let mark = Mark::BackOff(retry.clone());
         match self.refresher.context.store.mark(&self.key, lease, &mark, intent, self.now()).await {
             Ok(Some(record)) => {
-                self.refresher.remember(record).await?;
+                self.refresher.remember(record);
             }
             Ok(None) => {}
             Err(trouble) => self.tell(Kind::StoreTrouble, Some(&held.record), trouble.message()),

@@ -17,7 +17,6 @@ use crate::clock::UnixMillis;
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
-use crate::provider::Provider;
 use crate::store::{Commit, GrantKey, Mark, Record, Retry};
 use cache::Cache;
 use flight::{Flight, Flights};
@@ -68,7 +67,7 @@ impl Refresher {
         let mut want = want.clone();
         let mut looked_into_store = false;
         for _ in 0..ROUNDS {
-            let policy = self.policy().await?;
+            let policy = self.policy();
             let now = self.context.settings.now();
             match decide(record.as_deref(), key, now, &policy, &want) {
                 Decision::Use => return self.used(key, record),
@@ -84,7 +83,7 @@ impl Refresher {
                     let flight = self.flight(key, record.as_deref(), &want);
                     match flight.outcome(deadline).await {
                         Ok(renewed) => record = Some(renewed),
-                        Err(error) => return self.still_usable(key, &want, error).await,
+                        Err(error) => return self.still_usable(key, &want, error),
                     }
                     if let Want::Usable { min_valid } = &mut want {
                         *min_valid = 0; // longer than the provider lets tokens live there is none
@@ -124,7 +123,7 @@ impl Refresher {
             self.cache.forget(key);
             return Ok(None);
         };
-        self.remember(record).await.map(Some)
+        Ok(Some(self.remember(record)))
     }
 
     /// After a 401 that this record's token met: a newer record to send the request with again, or none.
@@ -142,7 +141,7 @@ impl Refresher {
             stands.grant_id != refused.grant_id || stands.generation > refused.generation;
         if !is_newer {
             let now = self.context.settings.now();
-            let held_back = self.policy().await?.held_back(stands.forced.as_ref(), now).is_some();
+            let held_back = self.policy().held_back(stands.forced.as_ref(), now).is_some();
             if stands.refresh_token().is_none() || held_back {
                 return Ok(None);
             }
@@ -170,7 +169,7 @@ impl Refresher {
         // Where somebody else wrote the record meanwhile, the note is no longer about what stands.
         match self.context.store.compare_and_set(key, Some(refused.revision), &marked).await {
             Ok(true) => {
-                let _ = self.remember(marked).await;
+                self.remember(marked);
             }
             Ok(false) => {}
             Err(error) => {
@@ -180,9 +179,8 @@ impl Refresher {
     }
 
     /// Puts a record into the cache.
-    pub(crate) async fn remember(&self, record: Record) -> Result<Arc<Record>> {
-        let policy = self.policy().await?;
-        Ok(self.cache.put(record, &policy))
+    pub(crate) fn remember(&self, record: Record) -> Arc<Record> {
+        self.cache.put(record, &self.policy())
     }
 
     /// Drops what is cached of a grant.
@@ -203,10 +201,16 @@ impl Refresher {
         }
     }
 
-    /// How this client wants its grants renewed.
-    pub(crate) async fn policy(&self) -> Result<Policy> {
-        let provider = self.context.provider().await?;
-        Ok(policy_of(&self.context, &provider))
+    /// How this client wants its grants renewed. It is known without asking the provider: a usable token is given out even
+    /// when its metadata cannot be had.
+    pub(crate) fn policy(&self) -> Policy {
+        let settings = &self.context.settings;
+        Policy {
+            soft: settings.windows.soft.map(millis),
+            hard: settings.windows.hard.map(millis),
+            earliest_refresh: settings.rotation().earliest_refresh.map(millis),
+            fingerprint: settings.fingerprint(),
+        }
     }
 
     fn flight(self: &Arc<Self>, key: &GrantKey, seen: Option<&Record>, want: &Want) -> Flight {
@@ -214,9 +218,9 @@ impl Refresher {
     }
 
     /// A usable access token is never withheld because a refresh failed.
-    async fn still_usable(&self, key: &GrantKey, want: &Want, error: Error) -> Result<Arc<Record>> {
+    fn still_usable(&self, key: &GrantKey, want: &Want, error: Error) -> Result<Arc<Record>> {
         if let (Want::Usable { .. }, Some(cached)) = (want, self.cache.get(key)) {
-            let policy = self.policy().await?;
+            let policy = self.policy();
             let now = self.context.settings.now();
             let any = Want::Usable { min_valid: 0 };
             let decision = decide(Some(&cached.record), key, now, &policy, &any);
@@ -288,16 +292,6 @@ impl Refresher {
             .with_reason("revoking"),
         };
         error.with_grant(provider, subject)
-    }
-}
-
-fn policy_of(context: &Context, provider: &Provider) -> Policy {
-    let windows = &context.settings.windows;
-    Policy {
-        soft: windows.soft.map(millis),
-        hard: windows.hard.map(millis),
-        earliest_refresh: provider.rotation.earliest_refresh.map(millis),
-        fingerprint: context.settings.fingerprint(provider),
     }
 }
 

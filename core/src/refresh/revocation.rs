@@ -44,7 +44,7 @@ pub(crate) async fn revoke(
                     .mark(key, &lease, &Mark::Revoking, held.earlier.as_ref(), now)
                     .await?;
                 if let Some(record) = marked {
-                    refresher.remember(record).await?;
+                    refresher.remember(record);
                 }
             }
             Err(error)
