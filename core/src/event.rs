@@ -46,6 +46,8 @@ pub enum Kind {
     StoreTrouble,
     /// Tokens could not be committed; they are kept in memory and the commit is tried again.
     Uncommitted,
+    /// The store was behind what this process remembers, as after a restored backup; the newer record was written back.
+    StoreRolledBack,
     /// A grant was revoked at the provider.
     Revoked,
     /// A grant was deleted by the application's wish.

@@ -436,3 +436,22 @@ fn a_fresh_token_is_given_when_the_providers_metadata_cannot_be_had() {
     assert!(token(&client).is_ok());
     assert_eq!(get(&client, format!("{}/api/me", sandbox.base_url())).status, 200);
 }
+
+#[test]
+fn after_a_restored_backup_a_process_that_knows_better_writes_its_own_back() {
+    let (folder, sandbox) = (Folder::new(), sandbox(LIFETIME));
+    let client = open(&sandbox, &folder.database());
+    let database = rusqlite::Connection::open(folder.file("tokens.db")).unwrap();
+    let backup = "CREATE TABLE backup AS SELECT * FROM evergrant_grants";
+    let restore = "DELETE FROM evergrant_grants; INSERT INTO evergrant_grants SELECT * FROM backup";
+    database.execute_batch(backup).unwrap();
+    later(&client, &sandbox, LIFETIME);
+    assert!(token(&client).is_ok());
+    database.execute_batch(restore).unwrap();
+    later(&client, &sandbox, LIFETIME);
+    assert!(token(&client).is_ok());
+    let inspection = wait(client.grant("alice").inspect()).unwrap();
+    assert_eq!((inspection.generation, inspection.status), (3, "active"));
+    assert_eq!(refresh_requests(&sandbox), 2);
+    assert!(sandbox.journal().iter().all(|entry| !entry.reuse));
+}

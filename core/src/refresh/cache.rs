@@ -41,8 +41,7 @@ impl Cache {
         let key = record.key();
         let mut entries = self.entries.write().expect("no holder panics");
         if let Some(known) = entries.get_mut(&key) {
-            let same_grant = known.record.grant_id == record.grant_id;
-            if same_grant && known.record.revision >= record.revision {
+            if !record.is_newer_than(&known.record) {
                 known.seen_at = Instant::now();
                 return Arc::clone(&known.record);
             }

@@ -183,6 +183,11 @@ impl Refresher {
         self.cache.put(record, &self.policy())
     }
 
+    /// The record as this process last saw it.
+    pub(crate) fn remembered(&self, key: &GrantKey) -> Option<Arc<Record>> {
+        self.cache.get(key).map(|cached| cached.record)
+    }
+
     /// Drops what is cached of a grant.
     pub(crate) fn forget(&self, key: &GrantKey) {
         self.cache.forget(key);

@@ -313,6 +313,12 @@ impl Record {
         }
     }
 
+    /// Whether this is to replace `known`: another consent, or a later generation or write of the same one.
+    pub(crate) fn is_newer_than(&self, known: &Record) -> bool {
+        self.grant_id != known.grant_id
+            || (self.generation, self.revision) > (known.generation, known.revision)
+    }
+
     /// The grant's own access token.
     #[must_use]
     pub(crate) fn access(&self) -> Option<&StoredAccessToken> {
