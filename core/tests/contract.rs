@@ -455,3 +455,20 @@ fn after_a_restored_backup_a_process_that_knows_better_writes_its_own_back() {
     assert_eq!(refresh_requests(&sandbox), 2);
     assert!(sandbox.journal().iter().all(|entry| !entry.reuse));
 }
+
+#[test]
+fn a_forced_refresh_that_must_wait_says_so() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    sandbox.add_fault(fault(Target::Token, FaultKind::DropBefore)).unwrap();
+    let refresh = || {
+        let options = RefreshOptions { force: true, timeout: None };
+        wait(async { client.grant("alice").refresh(options).await })
+    };
+    assert_eq!(refresh().unwrap_err().code(), Code::Transport);
+    // At a strict provider what may have been spent is not sent again while the access token works.
+    let error = refresh().unwrap_err();
+    assert_eq!(error.code(), Code::TemporarilyUnavailable);
+    assert!(error.retry_at().is_some());
+    assert_eq!(refresh_requests(&sandbox), 1);
+}

@@ -5,7 +5,7 @@
 
 use super::Refresher;
 use super::outcome::Outcome;
-use super::policy::Want;
+use super::policy::{Refusal, Want};
 use super::renewal::{self, Answer};
 use crate::clock::{UnixMillis, boottime};
 use crate::error::{Code, Error, Result};
@@ -319,8 +319,13 @@ impl Pilot {
         let mark = Mark::BackOff(retry);
         let store = &self.refresher.context.store;
         let marked = store.mark(&self.key, lease, &mark, Some(earlier), self.now()).await?;
-        let record = marked.unwrap_or_else(|| held.record.clone());
-        Ok(Next::Ended(Ok(self.refresher.remember(record))))
+        let record = self.refresher.remember(marked.unwrap_or_else(|| held.record.clone()));
+        let refusal = Refusal::BackOff { retry_at: hard_at };
+        Ok(Next::Ended(if self.despite {
+            Err(self.refresher.refused(&self.key, refusal))
+        } else {
+            Ok(record)
+        }))
     }
 
     /// Step 3: whether the record as it stands under the lease still wants what the flight was started for.

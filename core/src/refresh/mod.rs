@@ -99,8 +99,8 @@ impl Refresher {
                 Decision::Refuse(refusal) => return Err(self.refused(key, refusal)),
             }
         }
-        // Others write the record again and again: the newest is the best there is.
-        self.used(key, record)
+        let error = "the grant was written again and again and is still not as wanted";
+        self.still_usable(key, &want, Error::new(Code::StoreConflict, error))
     }
 
     /// The fresh cached token, without waiting for anything.

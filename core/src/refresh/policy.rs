@@ -165,11 +165,14 @@ fn decide_usable(
     policy: &Policy,
     min_valid: i64,
 ) -> Decision {
-    let freshness = record
-        .access()
-        .map_or(Freshness::Hard, |token| policy.freshness(key, token, now, min_valid));
-    match (freshness, obstacle(record, now, policy)) {
+    let freshness = |min_valid| {
+        let access = record.access();
+        access.map_or(Freshness::Hard, |token| policy.freshness(key, token, now, min_valid))
+    };
+    match (freshness(min_valid), obstacle(record, now, policy)) {
         (Freshness::Fresh, _) | (Freshness::Soft, Some(_)) => Decision::Use,
+        // A wish for more time than is left withholds no token.
+        (Freshness::Hard, Some(_)) if freshness(0) != Freshness::Hard => Decision::Use,
         (Freshness::Soft, None) => Decision::UseAndRefresh,
         (Freshness::Hard, None) => Decision::Refresh,
         (Freshness::Hard, Some(refusal)) => Decision::Refuse(refusal),
@@ -268,6 +271,23 @@ mod tests {
     fn a_wanted_validity_widens_the_hard_window() {
         let want = Want::Usable { min_valid: 600_000 };
         assert_eq!(decide(Some(&record()), &key(), 3_000_000, &policy(), &want), Decision::Refresh);
+    }
+
+    #[test]
+    fn a_wish_for_more_time_withholds_no_usable_token() {
+        let want = Want::Usable { min_valid: 600_000 };
+        let mut refused = record();
+        refused.status = Status::NeedsConsent;
+        let at = |now| decide(Some(&refused), &key(), now, &policy(), &want);
+        assert_eq!(at(3_000_000), Decision::Use);
+        assert!(matches!(at(3_590_000), Decision::Refuse(_)));
+    }
+
+    #[test]
+    fn where_there_is_no_access_token_yet_none_is_usable_whatever_the_clock_says() {
+        let mut record = record();
+        record.tokens.as_mut().unwrap().access[0].token = "".into();
+        assert_eq!(usable(&record, -60_000), Decision::Refresh);
     }
 
     #[test]

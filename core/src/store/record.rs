@@ -319,10 +319,10 @@ impl Record {
             || (self.generation, self.revision) > (known.generation, known.revision)
     }
 
-    /// The grant's own access token.
+    /// The grant's own access token; none where only a refresh token was put.
     #[must_use]
     pub(crate) fn access(&self) -> Option<&StoredAccessToken> {
-        self.tokens.as_ref()?.access.first()
+        self.tokens.as_ref()?.access.first().filter(|access| !access.token.is_empty())
     }
 
     /// The refresh token.
