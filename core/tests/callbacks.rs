@@ -5,8 +5,8 @@
 mod support;
 
 use evergrant::{
-    ApplicationStore, Client, Code, Environment, Events, ForeignStore, Method, RevokeOptions,
-    StoreCall, StoreReply, TokenOptions, wait,
+    ApplicationStore, Client, Code, Environment, Events, ForeignStore, Method, RefreshOptions,
+    RevokeOptions, StoreCall, StoreReply, TokenOptions, wait,
 };
 use serde_json::json;
 use std::pin::Pin;
@@ -143,4 +143,37 @@ fn a_sink_of_events_that_panics_loses_no_answer() {
         database.query_row("SELECT record FROM evergrant_grants", [], |row| row.get(0)).unwrap();
     assert!(String::from_utf8(committed).unwrap().contains(&token));
     assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+/// A token store whose lease is always about to be free.
+struct AlwaysBusy(Panicking, AtomicI32);
+
+impl ForeignStore for AlwaysBusy {
+    fn has(&self, method: Method) -> bool {
+        self.0.has(method) || method == Method::Acquire
+    }
+
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = StoreReply> + Send>> {
+        if call.method == Method::Acquire {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            return Box::pin(async { Ok(json!({"busy_ms": 0})) });
+        }
+        self.0.call(call)
+    }
+}
+
+#[test]
+fn a_lease_that_is_always_about_to_be_free_is_not_asked_for_without_a_pause() {
+    let sandbox = sandbox(LIFETIME);
+    let store = Arc::new(AlwaysBusy(Panicking::default(), AtomicI32::new(0)));
+    let environment = Environment {
+        store: Some(ApplicationStore::AnyThread(Arc::<AlwaysBusy>::clone(&store))),
+        ..Environment::default()
+    };
+    let client = Client::open_with(oauth2(&sandbox, "memory:", &json!({})), environment).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    let options = RefreshOptions { timeout: Some(0.5), ..RefreshOptions::default() };
+    let error = wait(client.grant("alice").refresh(options)).unwrap_err();
+    assert_eq!(error.code(), Code::Timeout);
+    assert!(store.1.load(Ordering::SeqCst) <= 20);
 }

@@ -99,6 +99,29 @@ pub struct Rotation {
     pub earliest_refresh: Option<f64>,
 }
 
+impl Rotation {
+    /// The longest time that makes sense of any of them, in days.
+    const LONGEST_DAYS: f64 = 36_525.0;
+
+    fn check(&self) -> Result<()> {
+        let day = 86_400.0;
+        let times = [
+            ("grace", self.grace, Self::LONGEST_DAYS * day),
+            ("idle_days", self.idle_days, Self::LONGEST_DAYS),
+            ("earliest_refresh", self.earliest_refresh, Self::LONGEST_DAYS * day),
+        ];
+        let is_wrong =
+            |time: Option<f64>, longest| time.is_some_and(|time| !(0.0..=longest).contains(&time));
+        match times.into_iter().find(|(_, time, longest)| is_wrong(*time, *longest)) {
+            None => Ok(()),
+            Some((key, ..)) => Err(Error::new(
+                Code::InvalidConfig,
+                format!("provider.rotation.{key}: expected a number from 0 to a hundred years"),
+            )),
+        }
+    }
+}
+
 /// A provider ready for use: every address checked, every default in place.
 #[derive(Clone, Debug)]
 pub(crate) struct Provider {
@@ -147,6 +170,7 @@ impl Provider {
                 token,
             },
         };
+        table.rotation.check()?;
         let name = table.name.unwrap_or_else(|| endpoints.host());
         Ok(Provider {
             name,
@@ -217,6 +241,17 @@ mod tests {
         let error = table("authorization_endpoint = 'https://a.example/'").unwrap_err();
         assert_eq!(error.code(), Code::InvalidConfig);
         assert!(error.message().contains("provider.token_endpoint"));
+    }
+
+    #[test]
+    fn times_that_no_clock_can_count_are_refused() {
+        for wrong in ["grace = inf", "idle_days = 1e300", "earliest_refresh = -1", "grace = nan"] {
+            let endpoints = "authorization_endpoint = 'https://a.example/'
+                token_endpoint = 'https://a.example/'";
+            let error = table(&format!("{endpoints}\n[rotation]\n{wrong}")).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidConfig);
+            assert!(error.message().contains(&wrong[..5]), "{error}");
+        }
     }
 
     #[test]

@@ -97,9 +97,9 @@ impl Flights {
             despite: matches!(want, Want::Newer { despite: true, .. }),
         };
         runtime().spawn(async move {
-            let _landed =
-                Landed { refresher: Arc::clone(&pilot.refresher), key: pilot.key.clone() };
+            let landed = Landed { refresher: Arc::clone(&pilot.refresher), key: pilot.key.clone() };
             let ended = pilot.fly().await;
+            drop(landed); // first: who wants another renewal does not join the one that ended
             let _ = send.send(Some(ended));
         });
         flight
@@ -253,7 +253,7 @@ impl Pilot {
         let give_up = Instant::now() + left;
         let mut pause = FIRST_LOOK;
         loop {
-            sleep(pause.min(left)).await;
+            sleep(pause.min(left.max(FIRST_LOOK))).await;
             let record = self.refresher.context.store.load(&self.key).await?;
             match record {
                 Some(record) if Some(record.revision) != before => return Ok(Some(record)),
