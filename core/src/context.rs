@@ -5,7 +5,7 @@ use crate::config::{Config, ProviderChoice, Timeouts, WindowOptions};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
 use crate::http::HttpClient;
-use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod};
+use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
 use crate::provider::{Protocol, Provider, Rotation, discovery, lookup};
 use crate::secret::Secret;
 use crate::store::{GrantKey, Record, Store};
@@ -102,6 +102,11 @@ impl Settings {
         let secret = self.client_secret.as_ref().map(Secret::expose);
         ClientAuthentication::new(method, &self.client_id, secret)
             .map_err(|error| Error::new(Code::InvalidConfig, format!("client_secret: {error}")))
+    }
+
+    /// What an echo of `request` would give away.
+    pub(crate) fn secrets_in<'a>(&'a self, request: &'a TokenRequest) -> Vec<&'a Secret> {
+        request.secrets().into_iter().chain(&self.client_secret).collect()
     }
 
     /// Stands for client authentication and token endpoint: a back-off for one does not hold another back.

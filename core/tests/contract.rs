@@ -472,3 +472,45 @@ fn a_forced_refresh_that_must_wait_says_so() {
     assert!(error.retry_at().is_some());
     assert_eq!(refresh_requests(&sandbox), 1);
 }
+
+#[test]
+fn an_echo_of_what_was_sent_is_in_no_error_and_no_event() {
+    let sandbox = sandbox(LIFETIME);
+    let environment = Environment { events: Events::Queue, ..Environment::default() };
+    let client = Client::open_with(oauth2(&sandbox, "memory:", &json!({})), environment).unwrap();
+    let tokens = json!({"refresh_token": "canary+r1", "access_token": "a"});
+    let tokens = evergrant::options_from_json(&tokens.to_string()).unwrap();
+    wait(client.put("alice", tokens)).unwrap();
+    let secret = evergrant_sandbox::CLIENT_SECRET;
+    let body = json!({
+        "error": "invalid_request",
+        "error_description": format!("canary+r1 (refresh_token=canary%2Br1) of {secret}"),
+    });
+    let echo = Fault {
+        status: Some(400),
+        body: Some(body.to_string()),
+        content_type: Some("application/json".into()),
+        ..fault(Target::Token, FaultKind::Status)
+    };
+    sandbox.add_fault(echo).unwrap();
+    let error = wait(client.grant("alice").refresh(RefreshOptions::default())).unwrap_err();
+    let told = format!("{error:?} {} {:?}", error.to_json(), client.take_events());
+    assert!(told.contains("(refresh_token=[redacted]) of"), "{told}");
+    assert!(!told.contains("canary") && !told.contains(secret), "{told}");
+}
+
+#[test]
+fn tokens_are_not_dropped_for_what_else_stands_beside_them() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let body = r#"{"access_token":"a2","refresh_token":"r2","error":"none","errors":[]}"#;
+    let answer = Fault {
+        status: Some(200),
+        body: Some(body.into()),
+        content_type: Some("application/json".into()),
+        ..fault(Target::Token, FaultKind::Body)
+    };
+    sandbox.add_fault(answer).unwrap();
+    later(&client, &sandbox, LIFETIME);
+    assert_eq!(token(&client).unwrap(), "a2");
+}

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, HttpResponse, Sent};
 use crate::oauth1::{Problem, Request, TemporaryCredentials, TokenCredentials};
 use crate::provider::{Endpoints, Provider};
-use crate::secret::Secret;
+use crate::secret::{Secret, shown};
 use crate::store::{StoredAccessToken, Tokens};
 use serde_json::Map;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) async fn authorization_url(
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let protocol_parameters = [("oauth_callback", callback.as_str())];
     let response =
-        post(context, temporary_credential, None, &protocol_parameters, deadline).await?;
+        post(context, temporary_credential, None, &protocol_parameters, &[], deadline).await?;
     let credentials = TemporaryCredentials::parse(response.header("content-type"), &response.body)
         .map_err(|error| invalid_response(provider, &error.to_string()))?;
     if !credentials.callback_confirmed {
@@ -76,7 +76,8 @@ pub(super) async fn exchange(
         Error::new(Code::StateMismatch, "the transaction has no temporary credentials")
     })?;
     let protocol_parameters = [("oauth_verifier", verifier.expose())];
-    let response = post(context, token, Some(temporary), &protocol_parameters, deadline)
+    let secrets = [&temporary.0, &temporary.1, verifier];
+    let response = post(context, token, Some(temporary), &protocol_parameters, &secrets, deadline)
         .await
         .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
     let credentials = TokenCredentials::parse(response.header("content-type"), &response.body)
@@ -110,6 +111,7 @@ async fn post(
     url: &Url,
     token: Option<&(Secret, Secret)>,
     protocol_parameters: &[(&str, &str)],
+    secrets: &[&Secret],
     deadline: Duration,
 ) -> Result<HttpResponse> {
     let settings = &context.settings;
@@ -129,18 +131,22 @@ async fn post(
     };
     match context.http.send_to_provider(request).await {
         Sent::Answered(response) if response.status / 100 == 2 => Ok(response),
-        Sent::Answered(response) => Err(problem(settings.provider_name.as_str(), &response)),
+        Sent::Answered(response) => {
+            let secrets: Vec<_> = secrets.iter().copied().chain(&settings.client_secret).collect();
+            Err(problem(&settings.provider_name, &response, &secrets))
+        }
         Sent::Unsent(error) | Sent::Ambiguous(error) => {
             Err(error.with_provider(&settings.provider_name))
         }
     }
 }
 
-fn problem(provider: &str, response: &HttpResponse) -> Error {
+fn problem(provider: &str, response: &HttpResponse, secrets: &[&Secret]) -> Error {
     let challenges = response.headers.iter().filter(|(name, _)| name == "www-authenticate");
     let problem = Problem::find(challenges.map(|(_, value)| value.as_str()), &response.body);
-    let (word, advice) =
-        problem.map_or((None, None), |problem| (Some(problem.problem), problem.advice));
+    let shown = |text: String| shown(&text, secrets);
+    let (word, advice) = problem
+        .map_or((None, None), |problem| (Some(shown(problem.problem)), problem.advice.map(shown)));
     let refused = word
         .as_deref()
         .is_some_and(|word| word.starts_with("consumer_key") || word == "signature_invalid");

@@ -5,7 +5,7 @@
 //! been found among the pending authorizations.
 
 use super::error_response::ErrorResponse;
-use crate::secret::Secret;
+use crate::secret::{Secret, shown};
 use std::fmt;
 use thiserror::Error;
 use url::form_urlencoded;
@@ -127,14 +127,15 @@ fn outcome<'a>(
     count: usize,
 ) -> Result<CallbackOutcome, CallbackError> {
     let secret = |name: &str| parameter(name).map(Secret::from);
-    match (secret("code"), ErrorResponse::from_parameters(&parameter)) {
+    match (secret("code"), ErrorResponse::from_parameters(&parameter, &[])) {
         (Some(_), Some(_)) => return Err(CallbackError::Contradictory("code", "error")),
         (Some(code), None) => return Ok(CallbackOutcome::Code(code)),
         (None, Some(error)) => return Ok(CallbackOutcome::Error(error)),
         (None, None) => {}
     }
     let (oauth_token, oauth_verifier) = (secret("oauth_token"), secret("oauth_verifier"));
-    let (denied, problem) = (secret("denied"), parameter("oauth_problem").map(str::to_owned));
+    let problem = parameter("oauth_problem").map(|text| shown(text, &[]));
+    let denied = secret("denied");
     if denied.is_some() || problem.is_some() {
         return match oauth_verifier {
             Some(_) => Err(CallbackError::Contradictory("oauth_verifier", "a refusal")),

@@ -1,6 +1,7 @@
 //! Error answers (RFC 6749 section 5.2), at any status, and the shapes some providers give them.
 
 use super::json::{self, Fields};
+use crate::secret::{Secret, shown};
 use serde_json::Value;
 
 /// What a provider said was wrong. Text for people and logs: without control characters and cut to 500
@@ -17,33 +18,40 @@ pub struct ErrorResponse {
 
 impl ErrorResponse {
     /// Looks for an error in a body of JSON or form encoding; none where there is none. Some providers
-    /// send one with status 200, so it is asked before the body is read as a success.
+    /// send one with status 200. `secrets` are those of the request: should the answer echo one, it is left out.
     #[must_use]
-    pub fn parse(media_type: Option<&str>, body: &[u8]) -> Option<Self> {
+    pub fn parse(media_type: Option<&str>, body: &[u8], secrets: &[&Secret]) -> Option<Self> {
         let fields = json::parse_json_or_form(media_type, body).ok()?;
-        standard(&fields)
-            .or_else(|| nested(fields.get("error")?))
-            .or_else(|| nested(fields.get("errors")?.as_array()?.first()?))
+        standard(&fields, secrets)
+            .or_else(|| nested(fields.get("error")?, secrets))
+            .or_else(|| nested(fields.get("errors")?.as_array()?.first()?, secrets))
     }
 
     /// The error of parameters, as a redirect has them.
-    pub(super) fn from_parameters<'a>(parameter: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+    pub(super) fn from_parameters<'a>(
+        parameter: impl Fn(&str) -> Option<&'a str>,
+        secrets: &[&Secret],
+    ) -> Option<Self> {
+        let text = |name: &str| parameter(name).map(|text| shown(text, secrets));
         Some(ErrorResponse {
-            error: shown(parameter("error")?),
-            error_description: parameter("error_description").map(shown),
-            error_uri: parameter("error_uri").map(shown),
+            error: text("error")?,
+            error_description: text("error_description"),
+            error_uri: text("error_uri"),
         })
     }
 }
 
-fn standard(fields: &Fields) -> Option<ErrorResponse> {
-    ErrorResponse::from_parameters(|name| json::text(fields, name))
+fn standard(fields: &Fields, secrets: &[&Secret]) -> Option<ErrorResponse> {
+    ErrorResponse::from_parameters(|name| json::text(fields, name), secrets)
 }
 
 /// An error that is an object, as Google's APIs, Facebook and Fitbit send it.
-fn nested(value: &Value) -> Option<ErrorResponse> {
+fn nested(value: &Value, secrets: &[&Secret]) -> Option<ErrorResponse> {
     let fields = value.as_object()?;
-    let first = |names: &[&str]| names.iter().find_map(|name| json::text(fields, name)).map(shown);
+    let first = |names: &[&str]| {
+        let text = names.iter().find_map(|name| json::text(fields, name))?;
+        Some(shown(text, secrets))
+    };
     Some(ErrorResponse {
         error: first(&["error", "errorType", "type", "status", "code"])?,
         error_description: first(&["error_description", "message"]),
@@ -51,17 +59,12 @@ fn nested(value: &Value) -> Option<ErrorResponse> {
     })
 }
 
-/// The text made fit to be shown: one line, bounded.
-fn shown(text: &str) -> String {
-    text.chars().take(500).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(body: &str) -> Option<(String, Option<String>)> {
-        let response = ErrorResponse::parse(None, body.as_bytes())?;
+        let response = ErrorResponse::parse(None, body.as_bytes(), &[])?;
         Some((response.error, response.error_description))
     }
 
@@ -73,7 +76,7 @@ mod tests {
     fn error_is_read_from_json_and_form() {
         let body =
             br#"{"error":"invalid_request","error_description":"d","error_uri":"https://e"}"#;
-        let response = ErrorResponse::parse(Some("application/json"), body).unwrap();
+        let response = ErrorResponse::parse(Some("application/json"), body, &[]).unwrap();
         assert_eq!(response.error, "invalid_request");
         assert_eq!(response.error_description.as_deref(), Some("d"));
         assert_eq!(response.error_uri.as_deref(), Some("https://e"));

@@ -75,6 +75,8 @@ const RESERVED: [&str; 8] = [
     "client_secret",
 ];
 
+const SECRET: [&str; 5] = ["code", "code_verifier", "refresh_token", "client_secret", "token"];
+
 /// A form to post and, with Basic, the header to post it with.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TokenRequest {
@@ -111,6 +113,13 @@ impl TokenRequest {
     /// Adds a parameter.
     pub fn push(&mut self, name: &str, value: &str) {
         self.form.push((name.to_owned(), Secret::from(value)));
+    }
+
+    /// The values that an echo of the request would give away.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&Secret> {
+        let secret = |(name, _): &&(String, Secret)| SECRET.contains(&name.as_str());
+        self.form.iter().filter(secret).map(|(_, value)| value).collect()
     }
 
     /// The form as `application/x-www-form-urlencoded`.

@@ -3,8 +3,9 @@
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error};
 use crate::http::HttpResponse;
-use crate::oauth2::{ErrorResponse, ResponseShape, TokenResponse};
+use crate::oauth2::{ErrorResponse, ResponseShape, TokenResponse, TokenResponseError};
 use crate::provider::Provider;
+use crate::secret::Secret;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The longest pause that a provider can ask for.
@@ -28,11 +29,24 @@ pub(crate) enum Outcome {
 }
 
 /// Judges an answer to a renewal or a code exchange.
-pub(crate) fn judge(response: &HttpResponse, provider: &Provider, now: UnixMillis) -> Outcome {
+pub(crate) fn judge(
+    response: &HttpResponse,
+    provider: &Provider,
+    secrets: &[&Secret],
+    now: UnixMillis,
+) -> Outcome {
     let media_type = response.header("content-type");
-    let server_error = ErrorResponse::parse(media_type, &response.body);
+    let server_error = ErrorResponse::parse(media_type, &response.body, secrets);
     match response.status {
-        status @ 200..=299 if server_error.is_none() => tokens(response, status, provider),
+        status @ 200..=299 => match tokens(response, provider) {
+            // Tokens are never dropped for what else stands beside them.
+            Ok(tokens) => Outcome::Success(Box::new(tokens)),
+            Err(_) if server_error.is_some() => refusal(response, status, provider, server_error),
+            Err(error) => Outcome::Ambiguous(
+                Error::new(Code::InvalidResponse, format!("{}: {error}", provider.name))
+                    .with_status(status),
+            ),
+        },
         429 => throttled(response, provider, server_error, now),
         503 if response.header("retry-after").is_some() => {
             throttled(response, provider, server_error, now)
@@ -47,18 +61,15 @@ pub(crate) fn judge(response: &HttpResponse, provider: &Provider, now: UnixMilli
     }
 }
 
-fn tokens(response: &HttpResponse, status: u16, provider: &Provider) -> Outcome {
+fn tokens(
+    response: &HttpResponse,
+    provider: &Provider,
+) -> std::result::Result<TokenResponse, TokenResponseError> {
     let shape = ResponseShape {
         scope_separator: provider.scope_separator.clone(),
         ..ResponseShape::default()
     };
-    match TokenResponse::parse(response.header("content-type"), &response.body, &shape) {
-        Ok(tokens) => Outcome::Success(Box::new(tokens)),
-        Err(error) => Outcome::Ambiguous(
-            Error::new(Code::InvalidResponse, format!("{}: {error}", provider.name))
-                .with_status(status),
-        ),
-    }
+    TokenResponse::parse(response.header("content-type"), &response.body, &shape)
 }
 
 fn refusal(

@@ -58,7 +58,8 @@ pub(crate) async fn send(
             Answer::Judged(Outcome::Ambiguous(error.with_provider(&provider.name)))
         }
         Sent::Answered(response) => {
-            Answer::Judged(outcome::judge(&response, provider, context.settings.now()))
+            let secrets = context.settings.secrets_in(&request);
+            Answer::Judged(outcome::judge(&response, provider, &secrets, context.settings.now()))
         }
     })
 }

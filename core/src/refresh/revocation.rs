@@ -4,7 +4,7 @@ use super::{Refresher, renewal};
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
-use crate::http::{HttpRequest, Sent};
+use crate::http::Sent;
 use crate::oauth2::{ErrorResponse, TokenRequest};
 use crate::owner::OwnerId;
 use crate::provider::{Endpoints, Provider};
@@ -144,16 +144,19 @@ async fn revoke_at_provider(context: &Context, provider: &Provider, record: &Rec
     request.push("token_type_hint", hint);
     context.settings.client_authentication(provider)?.authenticate(&mut request);
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
-    let request: HttpRequest =
-        renewal::form_request(revocation_endpoint(provider)?, &request, deadline);
-    let response = match context.http.send_to_provider(request).await {
+    let post = renewal::form_request(revocation_endpoint(provider)?, &request, deadline);
+    let response = match context.http.send_to_provider(post).await {
         Sent::Answered(response) => response,
         Sent::Unsent(error) | Sent::Ambiguous(error) => return Err(error),
     };
     if response.status / 100 == 2 {
         return Ok(());
     }
-    let answer = ErrorResponse::parse(response.header("content-type"), &response.body);
+    let answer = ErrorResponse::parse(
+        response.header("content-type"),
+        &response.body,
+        &context.settings.secrets_in(&request),
+    );
     let (error, description) =
         answer.map_or((None, None), |answer| (Some(answer.error), answer.error_description));
     Err(Error::new(
