@@ -195,6 +195,34 @@ fn a_token_does_not_follow_a_redirect_to_another_origin() {
     assert!(journal.iter().all(|entry| !serde_json::to_string(entry).unwrap().contains("Bearer")));
 }
 
+/// A server that redirects to `target`.
+fn redirecting(target: String) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let head = format!("HTTP/1.1 302 Found\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n");
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            stream.write_all(head.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn a_token_does_not_come_back_from_another_origin() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let chosen_by_another = redirecting(format!("{}/api/me", sandbox.base_url()));
+    let url = format!("{}/api/redirect?to={chosen_by_another}", sandbox.base_url());
+    assert_eq!(get(&client, url).url, format!("{}/api/me", sandbox.base_url()));
+    let at_the_end = sandbox.journal().into_iter().filter(|entry| entry.path == "/api/me");
+    assert!(at_the_end.map(|entry| entry.authorization).all(|token| token.is_none()));
+    assert_eq!(refresh_requests(&sandbox), 0); // no token was refused
+}
+
 #[test]
 fn two_subjects_never_share_a_token() {
     let sandbox = sandbox(LIFETIME);

@@ -9,7 +9,7 @@ pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
 
 use crate::error::{Code, Error, Result};
-use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_url, same_origin};
+use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_followed, same_origin};
 use crate::oauth1;
 use crate::oauth2::BearerChallenge;
 use crate::provider::Protocol;
@@ -35,8 +35,8 @@ pub(crate) async fn call(
     let prepared = Prepared::from_request(request)?;
     let call = Call { refresher, prepared, limit, deadline };
     let record = refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?;
-    let response = call.send(&record).await?;
-    if !call.is_token_refusal(&response) {
+    let (response, with_token) = call.send(&record).await?;
+    if !(with_token && call.is_token_refusal(&response)) {
         return Ok(response);
     }
     let renewed = match refresher.after_refusal(key, &record, deadline).await {
@@ -45,8 +45,8 @@ pub(crate) async fn call(
         Err(error) if error.code() == Code::NeedsConsent => return Err(error),
         Ok(None) | Err(_) => return Ok(response),
     };
-    let replayed = call.send(&renewed).await?;
-    if call.is_token_refusal(&replayed) {
+    let (replayed, with_token) = call.send(&renewed).await?;
+    if with_token && call.is_token_refusal(&replayed) {
         refresher.refused_again(key, &renewed).await;
     }
     Ok(replayed)
@@ -60,20 +60,20 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Sends the request with this record's token and follows redirects; off the first origin without the token.
-    async fn send(&self, record: &Record) -> Result<ApiResponse> {
+    /// Sends the request with this record's token and follows redirects; off the first origin without the token. Says
+    /// whether what answered had seen the token.
+    async fn send(&self, record: &Record) -> Result<(ApiResponse, bool)> {
         let mut url = self.prepared.url.clone();
         let mut method = self.prepared.method.clone();
-        let mut with_body = true;
+        let (mut with_body, mut with_token) = (true, true);
         for _ in 0..=REDIRECTS {
-            let response = self.send_to(record, &method, &url, with_body).await?;
+            // Once away it does not come back: another origin could have chosen where to.
+            with_token &= same_origin(&url, &self.prepared.url);
+            let token = with_token.then_some(record);
+            let response = self.send_to(token, &method, &url, with_body).await?;
             let Some(target) = redirect_target(&url, &response)? else {
-                return Ok(ApiResponse {
-                    status: response.status,
-                    headers: response.headers,
-                    body: response.body,
-                    url: url.into(),
-                });
+                let HttpResponse { status, headers, body } = response;
+                return Ok((ApiResponse { status, headers, body, url: url.into() }, with_token));
             };
             // RFC 9110 section 15.4: 303 always, and by custom 301 and 302 after POST, become GET.
             if response.status == 303 || (matches!(response.status, 301 | 302) && method == "POST")
@@ -91,13 +91,13 @@ impl Call<'_> {
 
     async fn send_to(
         &self,
-        record: &Record,
+        token: Option<&Record>,
         method: &str,
         url: &Url,
         with_body: bool,
     ) -> Result<HttpResponse> {
         let mut headers = self.prepared.headers.clone();
-        if same_origin(url, &self.prepared.url) {
+        if let Some(record) = token {
             let form = if with_body { self.prepared.form.as_slice() } else { &[] };
             let access = record.access().ok_or_else(|| {
                 Error::new(Code::Internal, "a record without access token was called usable")
@@ -106,7 +106,7 @@ impl Call<'_> {
             let value = authorization(settings, access, method, url, form)?;
             headers.push(("authorization".to_owned(), value));
         } else {
-            headers.retain(|(name, _)| !name.eq_ignore_ascii_case("cookie"));
+            headers.retain(|(name, _)| !is_for_one_origin(name));
         }
         if !with_body {
             headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
@@ -148,6 +148,11 @@ impl Call<'_> {
     }
 }
 
+/// Whether a header of the application's is a credential by its name.
+fn is_for_one_origin(name: &str) -> bool {
+    ["cookie", "proxy-authorization"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 fn redirect_target(url: &Url, response: &HttpResponse) -> Result<Option<Url>> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
@@ -157,7 +162,7 @@ fn redirect_target(url: &Url, response: &HttpResponse) -> Result<Option<Url>> {
         Error::new(Code::InvalidResponse, "the API redirected to something that is not a URL")
             .with_status(response.status)
     })?;
-    check_url(&target, "the API's redirect")?;
+    check_followed(url, &target, "the API's redirect")?;
     Ok(Some(target))
 }
 

@@ -84,7 +84,7 @@ impl HttpClient {
         let user_agent =
             user_agent.map_or_else(|| own.to_owned(), |agent| format!("{agent} {own}"));
         let builder = || {
-            reqwest::Client::builder()
+            with_proxy(reqwest::Client::builder())
                 .user_agent(&user_agent)
                 .connect_timeout(Duration::from_secs_f64(timeouts.connect))
                 .redirect(reqwest::redirect::Policy::none())
@@ -111,6 +111,18 @@ impl HttpClient {
     /// Sends a request to an API.
     pub(crate) async fn send_to_api(&self, request: HttpRequest) -> Sent {
         send(&self.api, request).await
+    }
+}
+
+/// Proxies of the environment are for https alone: http is allowed to this machine only, and a proxy would see the tokens.
+fn with_proxy(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|address| !address.is_empty()))
+        .and_then(|address| reqwest::Proxy::https(address).ok());
+    match proxy {
+        Some(proxy) => builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_env())),
+        None => builder.no_proxy(),
     }
 }
 

@@ -4,4 +4,4 @@ mod client;
 mod policy;
 
 pub(crate) use client::{Body, HttpClient, HttpRequest, HttpResponse, Sent};
-pub(crate) use policy::{check_url, same_origin};
+pub(crate) use policy::{check_followed, check_url, same_origin};

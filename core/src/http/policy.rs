@@ -24,6 +24,18 @@ pub(crate) fn check_url(url: &Url, what: &str) -> Result<()> {
     }
 }
 
+/// Refuses to be led from https to http, which would let a server far away reach what listens on this machine only.
+pub(crate) fn check_followed(from: &Url, to: &Url, what: &str) -> Result<()> {
+    check_url(to, what)?;
+    if from.scheme() == "https" && to.scheme() != "https" {
+        return Err(Error::new(
+            Code::InsecureUrl,
+            format!("{what}: leads from https to {}; expected https", to.scheme()),
+        ));
+    }
+    Ok(())
+}
+
 /// Whether the host is this machine: 127.0.0.0/8, `::1`, or `localhost`.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -37,4 +49,47 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 /// Whether two URLs have the same scheme, host and port (RFC 6454).
 pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
     one.origin() == other.origin()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn http_is_for_loopback_addresses_however_they_are_written_and_for_nothing_that_looks_like_one()
+    {
+        for text in ["http://127.0.0.1/", "http://127.1:80/", "http://[::1]/", "http://LOCALHOST/"]
+        {
+            assert!(check_url(&url(text), "url").is_ok(), "{text}");
+        }
+        for text in [
+            "http://localhost./",
+            "http://[::ffff:127.0.0.1]/",
+            "http://0.0.0.0/",
+            "http://[::]/",
+            "http://127.0.0.1.example/",
+            "https://user@example.org/",
+            "https://:pw@example.org/",
+            "ftp://127.0.0.1/",
+            "file:///etc/passwd",
+        ] {
+            assert_eq!(
+                check_url(&url(text), "url").unwrap_err().code(),
+                Code::InsecureUrl,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_far_away_leads_to_what_listens_on_this_machine_only() {
+        let (far, here) = (url("https://api.example/"), url("http://127.0.0.1:8500/v1/kv"));
+        assert!(check_followed(&far, &here, "redirect").is_err());
+        assert!(check_followed(&here, &far, "redirect").is_ok());
+        assert!(check_followed(&here, &here, "redirect").is_ok());
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Endpoints, Offline, Pkce, Provider, Rotation};
 use crate::error::{Code, Error, Result};
-use crate::http::{Body, HttpClient, HttpRequest, Sent, check_url};
+use crate::http::{Body, HttpClient, HttpRequest, Sent, check_followed, check_url};
 use crate::oauth2::metadata::well_known_urls;
 use crate::oauth2::{ClientAuthenticationMethod, Metadata};
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub(crate) async fn discover(http: &HttpClient, issuer: &str, timeout: f64) -> R
         if response.status == 200 {
             let metadata = Metadata::parse(issuer, response.header("content-type"), &response.body)
                 .map_err(|error| invalid(error.to_string()))?;
-            return provider(issuer, metadata);
+            return provider(&url, issuer, metadata);
         }
         last = Some((url, response.status));
     }
@@ -54,7 +54,7 @@ pub(crate) async fn discover(http: &HttpClient, issuer: &str, timeout: f64) -> R
     .with_status(status))
 }
 
-fn provider(issuer: &str, metadata: Metadata) -> Result<Provider> {
+fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider> {
     let endpoint = |name: &str, url: Option<Url>| {
         let url = url.ok_or_else(|| {
             let text = format!(
@@ -62,7 +62,7 @@ fn provider(issuer: &str, metadata: Metadata) -> Result<Provider> {
             );
             Error::new(Code::InvalidResponse, text).with_provider(issuer)
         })?;
-        check_url(&url, &format!("metadata of {issuer:?}: {name}"))?;
+        check_followed(document, &url, &format!("metadata of {issuer:?}: {name}"))?;
         Ok::<_, Error>(url)
     };
     let endpoints = Endpoints::OAuth2 {
@@ -96,4 +96,23 @@ fn provider(issuer: &str, metadata: Metadata) -> Result<Provider> {
         invalid_grant_errors: Vec::new(),
         iss_in_callback: metadata.authorization_response_iss_parameter_supported,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_from_afar_names_no_endpoint_on_this_machine() {
+        let named = |token: &str| {
+            let issuer = "https://as.example";
+            let body = format!(
+                r#"{{"issuer":"{issuer}","authorization_endpoint":"{issuer}/a","token_endpoint":"{token}"}}"#
+            );
+            let metadata = Metadata::parse(issuer, None, body.as_bytes()).unwrap();
+            provider(&well_known_urls(issuer).unwrap()[0], issuer, metadata)
+        };
+        assert!(named("https://as.example/t").is_ok());
+        assert_eq!(named("http://127.0.0.1/t").unwrap_err().code(), Code::InsecureUrl);
+    }
 }

@@ -70,8 +70,10 @@ pub(crate) fn refresh_requests(sandbox: &Sandbox) -> usize {
 }
 
 /// A folder that is removed with the test.
+#[allow(dead_code, reason = "not every test file needs one")]
 pub(crate) struct Folder(PathBuf);
 
+#[allow(dead_code, reason = "not every test file needs one")]
 impl Folder {
     pub(crate) fn new() -> Self {
         use std::sync::atomic::{AtomicU32, Ordering};
