@@ -342,7 +342,7 @@ fn read<T: DeserializeOwned>(value: Value, (what, code): What, naming: Naming) -
     let value = if naming == Naming::Camel { renamed(value, &snake_case) } else { value };
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
-        let mut text = error.inner().to_string();
+        let mut text = without_value(&error.inner().to_string());
         let place = if path == "." { what.to_owned() } else { format!("{what}: {path}") };
         if naming == Naming::Snake {
             return Error::new(code, format!("{place}: {text}"));
@@ -352,6 +352,17 @@ fn read<T: DeserializeOwned>(value: Value, (what, code): What, naming: Naming) -
         }
         Error::new(code, format!("{}: {text}", camel_case(&place)))
     })
+}
+
+/// A value of the wrong type may be a secret in the wrong place: its kind is told, not what it is.
+fn without_value(text: &str) -> String {
+    let quotes_value = text.starts_with("invalid type: ") || text.starts_with("invalid value: ");
+    match (text.find(['"', '`']), text.rfind(", expected ")) {
+        (Some(value), Some(expected)) if quotes_value && value < expected => {
+            text[..value].trim_end().to_owned() + &text[expected..]
+        }
+        _ => text.to_owned(),
+    }
 }
 
 fn renamed(value: Value, rename: &impl Fn(&str) -> String) -> Value {
@@ -431,6 +442,33 @@ mod tests {
     fn a_secret_in_broken_json_is_not_quoted() {
         let error = error(r#"{"client_secret": "s3cret"#);
         assert!(!error.message().contains("s3cret"));
+    }
+
+    #[test]
+    fn a_secret_of_the_wrong_type_or_in_the_wrong_place_is_not_quoted() {
+        for (json, expected) in [
+            (r#"{"provider": "google", "client_id": "c", "client_secret": 5318008}"#, "integer"),
+            (r#"{"provider": "google", "client_id": "c", "offline": "5318008"}"#, "string"),
+            (
+                r#"{"provider": "google", "client_id": "c", "timeouts": {"total": "5318008, expected"}}"#,
+                "f64",
+            ),
+        ] {
+            let error = error(json);
+            assert!(!error.message().contains("5318008"), "{error}");
+            assert!(error.message().contains(expected), "{error}");
+        }
+        let error =
+            options_from_json::<crate::PutTokens>(r#"{"access_token": 5318008}"#).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "options: access_token: invalid type: integer, expected a string"
+        );
+        let provider = r#"{"token_endpoint": "https://u:5318008@a:b/", "authorization_endpoint": "https://a/"}"#;
+        let config =
+            Config::from_json(&format!(r#"{{"client_id": "c", "provider": {provider}}}"#)).unwrap();
+        let error = crate::Client::open(config).unwrap_err();
+        assert!(!error.message().contains("5318008"), "{error}");
     }
 
     #[test]

@@ -220,7 +220,8 @@ fn endpoint(key: &str, text: &str) -> Result<Url> {
         Error::new(
             Code::InvalidConfig,
             format!(
-                "provider.{key}: {text:?} is not a URL ({error}); expected the URL of an endpoint"
+                // Not quoted: it may hold a password.
+                "provider.{key}: is not a URL ({error}); expected the URL of an endpoint"
             ),
         )
     })?;

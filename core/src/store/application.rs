@@ -13,6 +13,7 @@ use super::{
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::owner::OwnerId;
+use crate::secret::{Secret, shown};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -23,6 +24,9 @@ use std::time::Duration;
 
 /// How often a write is tried again when somebody else wrote in between.
 const ATTEMPTS: u32 = 16;
+
+/// Length of a text from which on it may be more than a name.
+const LONG: usize = 64;
 
 /// Where the methods of the application's store are called.
 #[derive(Clone)]
@@ -93,6 +97,7 @@ impl ApplicationStoreAdapter {
 
     async fn call(&self, method: Method, arguments: Vec<Value>) -> Result<Value> {
         let call = StoreCall { method, arguments };
+        let texts = long_texts(&call);
         let reply: StoreReply = match &self.caller {
             // A panic of the application's must not unwind through a flight, which may hold the only refresh token.
             Caller::AnyThread(store) => AssertUnwindSafe(async { store.call(call).await })
@@ -107,7 +112,11 @@ impl ApplicationStoreAdapter {
         reply.map_err(|thrown| {
             Error::new(
                 Code::Callback,
-                format!("the token store's {} failed: {thrown}", method.name()),
+                format!(
+                    "the token store's {} failed: {}",
+                    method.name(),
+                    fit_to_be_shown(&thrown, &texts)
+                ),
             )
         })
     }
@@ -279,6 +288,18 @@ impl ApplicationStoreAdapter {
             other => Err(wrong_reply(Method::Renew, "a boolean: whether it is still held", &other)),
         }
     }
+}
+
+/// Arguments that may hold tokens: records and documents, which are longer than keys and numbers are.
+fn long_texts(call: &StoreCall) -> Vec<Secret> {
+    let texts = call.arguments.iter().filter_map(Value::as_str);
+    texts.filter(|text| text.len() > LONG).map(Secret::from).collect()
+}
+
+/// The first line of what was thrown: database drivers add the values of the statement in further lines.
+fn fit_to_be_shown(thrown: &str, texts: &[Secret]) -> String {
+    let texts: Vec<&Secret> = texts.iter().collect();
+    shown(thrown.trim_start().lines().next().unwrap_or_default(), &texts)
 }
 
 enum Updated {
@@ -497,6 +518,15 @@ mod tests {
                 _ => json!({"fencing": 1}),
             })))
         }
+    }
+
+    #[test]
+    fn what_a_store_throws_is_told_without_the_record() {
+        let record = serde_json::to_string(&record()).unwrap();
+        let call = StoreCall { method: Method::Save, arguments: vec![json!("c"), json!(record)] };
+        let thrown = format!("cannot save {record} to c\nparameters: {record}");
+        assert_eq!(fit_to_be_shown(&thrown, &long_texts(&call)), "cannot save [redacted] to c");
+        assert_eq!(fit_to_be_shown("", &[]), "");
     }
 
     #[test]
