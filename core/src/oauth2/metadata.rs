@@ -4,6 +4,7 @@
 //! for character, the issuer it was asked for (RFC 8414 section 3.3).
 
 use super::json::{self, BodyError, Fields};
+use crate::secret::shown;
 use serde_json::Value;
 use thiserror::Error;
 use url::Url;
@@ -176,7 +177,7 @@ impl Document<'_> {
         }
         Err(MetadataError::IssuerMismatch {
             expected: self.issuer.to_owned(),
-            found: found.to_owned(),
+            found: shown(found, &[]),
         })
     }
 
