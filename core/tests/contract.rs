@@ -542,3 +542,15 @@ fn tokens_are_not_dropped_for_what_else_stands_beside_them() {
     later(&client, &sandbox, LIFETIME);
     assert_eq!(token(&client).unwrap(), "a2");
 }
+
+#[test]
+fn a_consent_that_is_stored_is_not_called_a_failure() {
+    let (folder, sandbox) = (Folder::new(), sandbox(LIFETIME));
+    let client = Client::open(oauth2(&sandbox, &folder.database(), &json!({}))).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF result ON evergrant_pending \
+         BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    let database = rusqlite::Connection::open(folder.file("tokens.db")).unwrap();
+    database.execute_batch(refuse).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    assert!(token(&client).is_ok());
+}

@@ -1,12 +1,15 @@
 //! The loopback redirect of a native application (RFC 8252 section 7.3): a listener on 127.0.0.1 that takes one callback.
 
 use crate::error::{Code, Error, Result};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Longest request line that is read.
-const MAX_REQUEST_LINE: u64 = 16 << 10;
+const MAX_REQUEST_LINE: usize = 16 << 10;
+
+/// How long one connection may keep the others waiting.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A listener for one callback.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ impl LoopbackListener {
         while Instant::now() < deadline {
             match self.listener.accept() {
                 Ok((stream, _)) => {
-                    if let Some(target) = self.take(stream) {
+                    if let Some(target) = self.take(stream, deadline) {
                         return Ok(target);
                     }
                 }
@@ -61,12 +64,10 @@ impl LoopbackListener {
     }
 
     /// The request target, if the request is the callback; anything else a browser asks for is answered and left.
-    fn take(&self, mut stream: TcpStream) -> Option<String> {
+    fn take(&self, mut stream: TcpStream, deadline: Instant) -> Option<String> {
         stream.set_nonblocking(false).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        let mut line = String::new();
-        let mut reader = BufReader::new(std::io::Read::take(&stream, MAX_REQUEST_LINE));
-        reader.read_line(&mut line).ok()?;
+        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        let line = request_line(&mut stream, deadline.min(Instant::now() + PATIENCE))?;
         let mut parts = line.split_ascii_whitespace();
         let target = match (parts.next(), parts.next()) {
             (Some("GET"), Some(target)) => target.to_owned(),
@@ -77,6 +78,22 @@ impl LoopbackListener {
         let _ = respond(&mut stream, is_callback);
         is_callback.then_some(target)
     }
+}
+
+/// The first line that comes until `deadline`; browsers open connections on which they send nothing.
+fn request_line(stream: &mut TcpStream, deadline: Instant) -> Option<String> {
+    let (mut line, mut piece) = (Vec::new(), [0; 8 << 10]);
+    while !line.contains(&b'\n') && line.len() < MAX_REQUEST_LINE {
+        let left = deadline.saturating_duration_since(Instant::now());
+        stream.set_read_timeout(Some(left)).ok()?; // refused when no time is left
+        match stream.read(&mut piece).ok()? {
+            0 => return None,
+            length => line.extend_from_slice(&piece[..length]),
+        }
+    }
+    let end = line.iter().position(|&byte| byte == b'\n')?;
+    line.truncate(end);
+    String::from_utf8(line).ok()
 }
 
 fn respond(stream: &mut TcpStream, is_callback: bool) -> std::io::Result<()> {
@@ -99,7 +116,6 @@ fn respond(stream: &mut TcpStream, is_callback: bool) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
 
     fn get(address: &str, target: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -107,6 +123,17 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    #[test]
+    fn a_connection_on_which_nothing_comes_keeps_nobody_beyond_the_deadline() {
+        let listener = LoopbackListener::bind(0, "/callback").unwrap();
+        let address = listener.listener.local_addr().unwrap();
+        let _silent = TcpStream::connect(address).unwrap();
+        let begun = Instant::now();
+        let error = listener.wait(Duration::from_millis(200)).unwrap_err();
+        assert_eq!(error.code(), Code::Timeout);
+        assert!(begun.elapsed() < Duration::from_millis(300), "{:?}", begun.elapsed());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod temporary_credentials;
 use crate::config::Scopes;
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
+use crate::event::Kind;
 use crate::oauth2::{Callback, CallbackOutcome, ErrorResponse};
 use crate::process::random_id;
 use crate::provider::{Endpoints, Provider};
@@ -170,7 +171,10 @@ pub(crate) async fn finish(
     let key = context.settings.key(&transaction.subject, &transaction.slot);
     let record = store(context, &key, tokens).await?;
     let settled = Settled { session: transaction.session.clone(), finished: Finished::of(&record) };
-    context.store.settle_pending(&transaction.state, &settled.to_text()).await?;
+    // The grant is stored: what fails now costs only the answer to the same callback coming twice.
+    if let Err(error) = context.store.settle_pending(&transaction.state, &settled.to_text()).await {
+        context.settings.tell(Kind::StoreTrouble, &key, Some(&record), error.message());
+    }
     Ok(Concluded::Granted(Box::new(record)))
 }
 
@@ -279,7 +283,7 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, tokens: Tokens) -> 
             None => (None, consent),
         };
         if context.store.compare_and_set(key, expected, &record).await? {
-            context.settings.tell(crate::event::Kind::Granted, key, Some(&record), "");
+            context.settings.tell(Kind::Granted, key, Some(&record), "");
             return Ok(record);
         }
     }
