@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 /// Age from which an entry is compared with the store behind the scenes.
-pub(crate) const COMPARED_AFTER: Duration = Duration::from_secs(30);
+const COMPARED_AFTER: Duration = Duration::from_secs(30);
 
 /// A record as this process last saw it.
 #[derive(Clone)]
@@ -19,6 +19,12 @@ pub(crate) struct Cached {
     /// without a decision.
     pub(crate) fresh_until: UnixMillis,
     pub(crate) seen_at: Instant,
+}
+
+impl Cached {
+    pub(crate) fn is_due_for_comparison(&self) -> bool {
+        self.seen_at.elapsed() >= COMPARED_AFTER
+    }
 }
 
 pub(crate) struct Cache {
@@ -62,6 +68,13 @@ impl Cache {
         if let Some(entry) = self.entries.write().expect("no holder panics").get_mut(key) {
             entry.seen_at = Instant::now();
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn let_age(&self, key: &GrantKey) {
+        let mut entries = self.entries.write().expect("no holder panics");
+        let entry = entries.get_mut(key).expect("the test put it there");
+        entry.seen_at = entry.seen_at.checked_sub(COMPARED_AFTER).expect("the host runs longer");
     }
 
     pub(crate) fn forget(&self, key: &GrantKey) {

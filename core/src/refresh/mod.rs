@@ -61,6 +61,10 @@ impl Refresher {
         deadline: Instant,
     ) -> Result<Arc<Record>> {
         let mut record = match self.cache.get(key) {
+            Some(cached) if self.must_compare_first(&cached) => {
+                self.cache.compared(key);
+                self.load(key).await.unwrap_or(Some(cached.record))
+            }
             Some(cached) => Some(cached.record),
             None => self.load(key).await?,
         };
@@ -107,13 +111,18 @@ impl Refresher {
     pub(crate) fn cached(self: &Arc<Self>, key: &GrantKey) -> Option<Cached> {
         let cached = self.cache.get(key)?;
         let now = self.context.settings.now();
-        if now >= cached.fresh_until {
+        if now >= cached.fresh_until || self.must_compare_first(&cached) {
             return None;
         }
-        if cached.seen_at.elapsed() >= cache::COMPARED_AFTER {
+        if cached.is_due_for_comparison() {
             self.compare_behind(key);
         }
         Some(cached)
+    }
+
+    /// Where only a waiting caller reaches the store, nothing can be compared behind the scenes.
+    fn must_compare_first(&self, cached: &Cached) -> bool {
+        cached.is_due_for_comparison() && self.context.store.needs_a_waiting_caller()
     }
 
     /// The newest committed record.
@@ -237,11 +246,9 @@ impl Refresher {
     }
 
     fn used(self: &Arc<Self>, key: &GrantKey, record: Option<Arc<Record>>) -> Result<Arc<Record>> {
-        if self
-            .cache
-            .get(key)
-            .is_some_and(|cached| cached.seen_at.elapsed() >= cache::COMPARED_AFTER)
-        {
+        let is_due =
+            |cached: Cached| cached.is_due_for_comparison() && !self.must_compare_first(&cached);
+        if self.cache.get(key).is_some_and(is_due) {
             self.compare_behind(key);
         }
         record.ok_or_else(|| self.no_grant(key))
@@ -304,4 +311,46 @@ impl Refresher {
 #[expect(clippy::cast_possible_truncation)]
 pub(crate) fn millis(seconds: f64) -> UnixMillis {
     (seconds * 1000.0) as UnixMillis
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        ApplicationStore, Client, Config, Environment, Method, StoreCall, TokenOptions,
+        options_from_json,
+    };
+    use serde_json::{Value, json};
+
+    #[test]
+    fn where_only_a_waiting_caller_reaches_the_store_no_comparison_is_left_to_pile_up() {
+        let config = r#"{"provider": "sandbox", "client_id": "c", "offline": true}"#;
+        let environment = Environment {
+            store: Some(ApplicationStore::CallingThread(vec![Method::Load, Method::Save])),
+            ..Environment::default()
+        };
+        let client = Client::open_with(Config::from_json(config).unwrap(), environment).unwrap();
+        let thread = client.calling_thread().unwrap();
+        let (mut record, mut loads) = (Value::Null, 0);
+        let mut serve = |call: StoreCall| {
+            if call.method == Method::Save {
+                record = call.arguments[3].clone();
+                return Ok(Value::Null);
+            }
+            loads += 1;
+            Ok(record.clone())
+        };
+        let tokens = options_from_json(&json!({"access_token": "a"}).to_string()).unwrap();
+        let putting = client.clone();
+        let put = async move { putting.put("alice", tokens).await };
+        thread.wait_serving(put, &mut serve).unwrap();
+
+        let (refresher, grant) = (client.refresher().unwrap(), client.grant("alice"));
+        refresher.cache.let_age(&client.settings().key("alice", ""));
+        assert!(grant.cached_access_token().is_none());
+        let asking = grant.clone();
+        let ask = async move { asking.access_token(TokenOptions::default()).await };
+        thread.wait_serving(ask, &mut serve).unwrap();
+        assert!(grant.cached_access_token().is_some());
+        assert_eq!(loads, 3); // two for the put, one for the comparison
+    }
 }
