@@ -83,7 +83,8 @@ async def _encoded(coroutine: Awaitable[object]) -> str:
 
 
 def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    """Its message, as every language tells it; of one without a message its name."""
+    return str(error) or type(error).__name__
 
 
 # The event loop on which coroutines run for the blocking client: one to a process, made when first needed.
