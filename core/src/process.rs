@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::ptr;
-use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -71,17 +71,21 @@ pub(crate) fn register_fork_sensitive(resource: Weak<dyn ForkSensitive>) {
 }
 
 /// Closed while the process forks. It waits by yielding: a lock with sleepers cannot be carried across a fork.
-struct Gate(AtomicI64);
+struct Gate(AtomicU64);
 
-static GATE: Gate = Gate(AtomicI64::new(0));
+static GATE: Gate = Gate(AtomicU64::new(0));
 
 impl Gate {
-    const CLOSED: i64 = -1;
+    /// Beside the number of those inside: nobody else comes in.
+    const CLOSED: u64 = 1 << 63;
 
+    /// Waits until all are out. Who comes meanwhile waits outside, or a fork would never get its turn.
     #[cfg(unix)]
     fn close(&self) {
-        while self.0.compare_exchange(0, Self::CLOSED, Ordering::SeqCst, Ordering::Relaxed).is_err()
-        {
+        while self.0.fetch_or(Self::CLOSED, Ordering::SeqCst) & Self::CLOSED != 0 {
+            std::thread::sleep(Duration::from_micros(100)); // another thread forks
+        }
+        while self.0.load(Ordering::SeqCst) != Self::CLOSED {
             std::thread::sleep(Duration::from_micros(100));
         }
     }
@@ -90,31 +94,40 @@ impl Gate {
     fn open(&self) {
         self.0.store(0, Ordering::SeqCst);
     }
-}
 
-/// The right to use something fork-sensitive: as long as it is held, a fork waits.
-pub(crate) struct Passage(());
-
-impl Passage {
-    pub(crate) fn enter() -> Self {
+    fn enter(&self) {
         loop {
-            let inside = GATE.0.load(Ordering::SeqCst);
-            if inside != Gate::CLOSED
-                && GATE
+            let inside = self.0.load(Ordering::SeqCst);
+            if inside & Self::CLOSED == 0
+                && self
                     .0
                     .compare_exchange(inside, inside + 1, Ordering::SeqCst, Ordering::Relaxed)
                     .is_ok()
             {
-                return Passage(());
+                return;
             }
             std::thread::sleep(Duration::from_micros(50));
         }
+    }
+
+    fn leave(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The right to use something fork-sensitive: as long as it is held, a fork waits. No thread takes a second one.
+pub(crate) struct Passage(());
+
+impl Passage {
+    pub(crate) fn enter() -> Self {
+        GATE.enter();
+        Passage(())
     }
 }
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        GATE.0.fetch_sub(1, Ordering::SeqCst);
+        GATE.leave();
     }
 }
 
@@ -309,6 +322,36 @@ mod tests {
         let error = guard::<()>(|| panic!("token {}", String::from("s3cret"))).unwrap_err();
         assert_eq!(error.code(), Code::Internal);
         assert!(!error.message().contains("s3cret"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_fork_gets_its_turn_however_busy_the_store_is() {
+        use std::sync::atomic::AtomicBool;
+        let (gate, stop) = (Gate(AtomicU64::new(0)), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::SeqCst) {
+                        gate.enter();
+                        std::thread::sleep(Duration::from_millis(5));
+                        gate.leave();
+                    }
+                });
+            }
+            let begun = std::time::Instant::now();
+            let forked = scope.spawn(|| {
+                for _ in 0..10 {
+                    gate.close();
+                    gate.open();
+                }
+            });
+            while !forked.is_finished() && begun.elapsed() < Duration::from_secs(5) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            stop.store(true, Ordering::SeqCst);
+            assert!(begun.elapsed() < Duration::from_secs(5));
+        });
     }
 
     #[test]
