@@ -367,7 +367,7 @@ impl Record {
 
     /// Two answers to one generation: the higher fencing number is primary, the other is kept.
     fn with_second_answer(&self, commit: &Commit) -> Merged {
-        if commit.fencing == self.committed_fencing {
+        if commit.fencing == self.committed_fencing && self.holds(&commit.tokens) {
             return Merged::Superseded; // the same sender's commit, tried again
         }
         let mut next = self.clone();
@@ -381,6 +381,15 @@ impl Record {
         next.leave_trail(commit.at, "second_answer");
         next.touch(commit.at);
         Merged::Write(Box::new(next))
+    }
+
+    /// Whether this very answer is stored already. Where a store gives no leases, numbers alone do not tell two senders apart.
+    fn holds(&self, answer: &Tokens) -> bool {
+        let token = |tokens: &Tokens| tokens.access.first().map(|access| access.token.clone());
+        [&self.tokens, &self.alternate]
+            .into_iter()
+            .flatten()
+            .any(|kept| token(kept) == token(answer))
     }
 
     /// What an answer leaves out stays as it was: refresh token, scope.
@@ -579,6 +588,14 @@ pub(crate) mod tests {
             assert_eq!(other.refresh_token(), Some(&"s2".into()));
             assert_eq!(refused(&other, "s2").status, Status::NeedsConsent);
         }
+    }
+
+    #[test]
+    fn a_second_answer_is_kept_even_where_nobody_gave_out_fencing_numbers() {
+        let first = written(record().merge(&commit(1, 1, tokens("a2", Some("r2")))));
+        let other = written(first.merge(&commit(1, 1, tokens("b2", Some("s2")))));
+        assert_eq!(other.refresh_token(), Some(&"r2".into()));
+        assert_eq!(other.alternate.unwrap().refresh, Some("s2".into()));
     }
 
     #[test]
