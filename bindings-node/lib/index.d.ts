@@ -349,6 +349,7 @@ export interface GrantEvent {
     | 'needs_consent'
     | 'store_trouble'
     | 'uncommitted'
+    | 'store_rolled_back'
     | 'revoked'
     | 'forgotten'
   provider: string
