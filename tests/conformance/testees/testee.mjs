@@ -58,7 +58,8 @@ async function reply(command) {
   } catch (error) {
     if (error.code === undefined) throw error
     const { serverError, message, ...details } = show(error).toJSON()
-    const inSnakeCase = message.replace(/\b[a-z]+([A-Z][a-z]+)+\b/g, snakeCase) // names of keys, as the cases have them
+    // Names of keys, as the cases have them; a name in a path is left.
+    const inSnakeCase = message.replace(/(?<!\/\.?)\b[a-z]+([A-Z][a-z]+)+\b/g, snakeCase)
     return { error: { ...renamed(details, snakeCase), message: inSnakeCase, error: serverError } }
   }
 }
