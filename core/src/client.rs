@@ -10,8 +10,8 @@ use crate::grant::{Grant, Inspection, PutTokens};
 use crate::process::{Passage, ProcessCell, on_runtime, runtime, task_error};
 use crate::refresh::Refresher;
 use crate::store::{
-    ApplicationStoreAdapter, Caller, CallingThread, ForeignStore, GrantKey, MemoryStore, Method,
-    SqliteStore, Store,
+    self, Address, ApplicationStoreAdapter, Caller, CallingThread, Codec, ForeignStore, GrantKey,
+    Method, Store,
 };
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -71,8 +71,7 @@ struct Inner {
 }
 
 enum StoreChoice {
-    Memory,
-    Sqlite(PathBuf),
+    BuiltIn(Address),
     AnyThread(Arc<dyn ForeignStore>),
     CallingThread(Arc<[Method]>),
 }
@@ -187,7 +186,7 @@ impl Client {
         let deadline = self.deadline(None)?;
         run(deadline, async move {
             let settings = &refresher.context.settings;
-            let records = refresher.context.store.list(&settings.client_key()).await?;
+            let records = store::list(&*refresher.context.store, &settings.client_key()).await?;
             Ok(records.iter().map(|record| Inspection::of(settings, record)).collect())
         })
         .await
@@ -235,7 +234,7 @@ impl Client {
     #[must_use]
     pub fn store_path(&self) -> Option<&Path> {
         match &self.0.store {
-            StoreChoice::Sqlite(path) => Some(path),
+            StoreChoice::BuiltIn(address) => address.sqlite_path(),
             _ => None,
         }
     }
@@ -288,14 +287,16 @@ impl std::fmt::Debug for Client {
 impl Inner {
     fn open_here(&self) -> Result<Here> {
         let mut calling_thread = None;
+        let codec = Arc::<Codec>::default();
         let store: Arc<dyn Store> = match &self.store {
-            StoreChoice::Memory => Arc::<MemoryStore>::default(),
-            StoreChoice::Sqlite(path) => Arc::new(SqliteStore::open(path)?),
-            StoreChoice::AnyThread(store) => self.adapter(Caller::AnyThread(Arc::clone(store)))?,
+            StoreChoice::BuiltIn(address) => address.open(codec)?,
+            StoreChoice::AnyThread(store) => {
+                self.adapter(Caller::AnyThread(Arc::clone(store)), codec)?
+            }
             StoreChoice::CallingThread(methods) => {
                 let queue = Arc::<CallingThread>::default();
                 calling_thread = Some(Arc::clone(&queue));
-                self.adapter(Caller::CallingThread { queue, methods: Arc::clone(methods) })?
+                self.adapter(Caller::CallingThread { queue, methods: Arc::clone(methods) }, codec)?
             }
         };
         let context = Context::new(Arc::clone(&self.settings), store)?;
@@ -303,12 +304,10 @@ impl Inner {
         Ok(Here { refresher, calling_thread })
     }
 
-    fn adapter(&self, caller: Caller) -> Result<Arc<ApplicationStoreAdapter>> {
-        let adapter = ApplicationStoreAdapter::new(caller)?;
+    fn adapter(&self, caller: Caller, codec: Arc<Codec>) -> Result<Arc<ApplicationStoreAdapter>> {
+        let adapter = ApplicationStoreAdapter::new(caller, codec)?;
         for gap in adapter.gaps() {
-            let nobody =
-                GrantKey { client: String::new(), subject: String::new(), slot: String::new() };
-            self.settings.tell(Kind::StoreTrouble, &nobody, None, gap);
+            self.settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, gap);
         }
         Ok(Arc::new(adapter))
     }
@@ -326,30 +325,11 @@ fn queueing(queue: Arc<EventQueue>) -> EventSink {
 }
 
 fn built_in_store(config: &Config) -> Result<StoreChoice> {
-    let Some(text) = &config.store else {
-        return Ok(StoreChoice::Sqlite(state_dir(config)?.join("grants.db")));
+    let address = match &config.store {
+        Some(text) => Address::parse(text)?,
+        None => Address::Sqlite(state_dir(config)?.join("grants.db")),
     };
-    match text.split_once(':') {
-        Some(("memory", "")) => Ok(StoreChoice::Memory),
-        Some(("sqlite", path)) if !path.is_empty() => {
-            // Made absolute now: the database is opened again after a fork, maybe in another working folder.
-            std::path::absolute(path).map(StoreChoice::Sqlite).map_err(|error| {
-                Error::new(
-                    Code::InvalidConfig,
-                    format!("store: {path:?} has no absolute path: {error}"),
-                )
-            })
-        }
-        Some(("postgres" | "postgresql" | "mysql" | "redis" | "file", _)) => Err(Error::new(
-            Code::Unsupported,
-            "store: this version has no such store; expected \"sqlite:PATH\", \"memory:\" or a store of your own",
-        )),
-        // Not quoted: the address of a database may hold a password.
-        _ => Err(Error::new(
-            Code::InvalidConfig,
-            "store: is none that is known; expected \"sqlite:PATH\", \"memory:\" or a store of your own",
-        )),
-    }
+    Ok(StoreChoice::BuiltIn(address))
 }
 
 /// The folder for the library's own files; made with mode 0700 where it is missing.

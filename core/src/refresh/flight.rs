@@ -17,6 +17,7 @@ use crate::store::{
     Acquired, Commit, Committed, ConsentReason, GrantKey, Held, Intent, LeaseId, Mark, Record,
     Retry, Status,
 };
+use futures_util::future::select;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -253,7 +254,11 @@ impl Pilot {
         let give_up = Instant::now() + left;
         let mut pause = FIRST_LOOK;
         loop {
-            sleep(pause.min(left.max(FIRST_LOOK))).await;
+            let look = sleep(pause.min(left.max(FIRST_LOOK)));
+            match self.refresher.context.store.changed(&self.key) {
+                Some(changed) => drop(select(Box::pin(look), changed).await),
+                None => look.await,
+            }
             let record = self.refresher.context.store.load(&self.key).await?;
             match record {
                 Some(record) if Some(record.revision) != before => return Ok(Some(record)),

@@ -3,10 +3,12 @@
 //! What the application left out is made up for inside this process as far as it goes: the lease and the authorization
 //! transactions are kept in memory, and each such gap is told in one event.
 
+use super::codec::Codec;
 use super::foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply, wrong_reply};
-use super::lease::LeaseRow;
+use super::lease::{LeaseRow, StoreTime};
 use super::memory::PendingTable;
 use super::record::Merged;
+use super::row::{Header, Listed, Query};
 use super::{
     Acquired, Commit, Committed, GrantKey, Held, Intent, LeaseId, Mark, Pending, Record, Store,
 };
@@ -16,6 +18,7 @@ use crate::owner::OwnerId;
 use crate::secret::{Secret, shown};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -38,6 +41,7 @@ pub(crate) enum Caller {
 /// A store of the application under the store contract.
 pub(crate) struct ApplicationStoreAdapter {
     caller: Caller,
+    codec: Arc<Codec>,
     here: Mutex<Here>,
 }
 
@@ -52,8 +56,8 @@ struct Here {
 
 impl ApplicationStoreAdapter {
     /// Checks that the methods that must be there are there.
-    pub(crate) fn new(caller: Caller) -> Result<Self> {
-        let store = ApplicationStoreAdapter { caller, here: Mutex::default() };
+    pub(crate) fn new(caller: Caller, codec: Arc<Codec>) -> Result<Self> {
+        let store = ApplicationStoreAdapter { caller, codec, here: Mutex::default() };
         for method in [Method::Load, Method::Save] {
             if !store.has(method) {
                 return Err(Error::new(
@@ -133,15 +137,15 @@ impl ApplicationStoreAdapter {
     }
 
     async fn write(&self, key: &GrantKey, expected: Option<u64>, record: &Record) -> Result<bool> {
-        let text = serde_json::to_string(record).expect("a record is plain data");
+        let text = self.codec.encode(record);
         if !self.has(Method::CompareAndSet) {
             if self.read(key).await?.map(|record| record.revision) != expected {
                 return Ok(false);
             }
-            self.call_with_key(Method::Save, key, vec![json!(text)]).await?;
+            self.call_with_key(Method::Save, key, vec![json!(text.expose())]).await?;
             return Ok(true);
         }
-        let arguments = vec![json!(expected), json!(text), json!(record.revision)];
+        let arguments = vec![json!(expected), json!(text.expose()), json!(record.revision)];
         match self.call_with_key(Method::CompareAndSet, key, arguments).await? {
             Value::Bool(written) => Ok(written),
             other => Err(wrong_reply(Method::CompareAndSet, "a boolean: whether it wrote", &other)),
@@ -151,9 +155,41 @@ impl ApplicationStoreAdapter {
     async fn read(&self, key: &GrantKey) -> Result<Option<Record>> {
         match self.call_with_key(Method::Load, key, Vec::new()).await? {
             Value::Null => Ok(None),
-            Value::String(text) => parse_record(&text).map(Some),
+            Value::String(text) => self.codec.decode(key, &text).map(Some),
             other => Err(wrong_reply(Method::Load, "the record's text, or null", &other)),
         }
+    }
+
+    /// Every row of a client registration.
+    async fn list(&self, client: &str) -> Result<Vec<Listed>> {
+        if !self.has(Method::List) {
+            return Err(Error::new(Code::Unsupported, "the token store has no list"));
+        }
+        let reply = self.call(Method::List, vec![json!(client)]).await?;
+        let Value::Array(texts) = &reply else {
+            return Err(wrong_reply(Method::List, "a list of the records' texts", &reply));
+        };
+        let mut listed = Vec::with_capacity(texts.len());
+        for text in texts {
+            let Value::String(text) = text else {
+                return Err(wrong_reply(Method::List, "a list of the records' texts", text));
+            };
+            let row = self.listed(text)?;
+            if row.key.client == client {
+                listed.push(row);
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The row of a text: the application's store has no clear columns.
+    fn listed(&self, text: &str) -> Result<Listed> {
+        let key = match serde_json::from_str::<Whose>(text) {
+            Ok(Whose { client, subject, slot }) => GrantKey { client, subject, slot },
+            Err(_) => GrantKey::nobody(),
+        };
+        let record = self.codec.decode(&key, text)?;
+        Ok(Listed { key, header: Header::of(&record), record: text.into() })
     }
 
     /// Reads, changes and writes until nobody else wrote in between.
@@ -230,7 +266,7 @@ impl ApplicationStoreAdapter {
         let lease = here.leases.entry(key.clone()).or_default();
         // Fencing numbers go on where an earlier process left off.
         lease.fencing = lease.fencing.max(record.committed_fencing);
-        Ok(match lease.acquire(record, owner, ttl, now) {
+        Ok(match lease.acquire(record, owner, ttl, now, &StoreTime::of_this_host()) {
             Ok(held) => Acquired::Held(Box::new(held)),
             Err(left) => Acquired::Busy(left),
         })
@@ -276,7 +312,11 @@ impl ApplicationStoreAdapter {
 
     async fn prolong(&self, key: &GrantKey, lease: &LeaseId, ttl: Duration) -> Result<bool> {
         if !self.has(Method::Acquire) {
-            return Ok(self.here().leases.get_mut(key).is_some_and(|row| row.renew(lease, ttl)));
+            return Ok(self
+                .here()
+                .leases
+                .get_mut(key)
+                .is_some_and(|row| row.renew(lease, ttl, &StoreTime::of_this_host())));
         }
         if !self.has(Method::Renew) {
             return Ok(false); // it ends by its own time
@@ -311,20 +351,13 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).expect("a lease is short")
 }
 
-fn parse_record(text: &str) -> Result<Record> {
-    serde_json::from_str(text).map_err(|error| {
-        // The parser's own words could quote a token: only the place is told.
-        Error::new(
-            Code::Store,
-            format!(
-                "the token store gave a record that cannot be read (line {}, column {}); expected the text that was \
-                 saved, unchanged",
-                error.line(),
-                error.column()
-            ),
-        )
-        .with_reason("unreadable")
-    })
+/// Whose record a text is, before it is opened.
+#[derive(Deserialize)]
+struct Whose {
+    client: String,
+    subject: String,
+    #[serde(default)]
+    slot: String,
 }
 
 impl Store for ApplicationStoreAdapter {
@@ -424,25 +457,39 @@ impl Store for ApplicationStoreAdapter {
         .boxed()
     }
 
-    fn list<'a>(&'a self, client: &'a str) -> BoxFuture<'a, Result<Vec<Record>>> {
+    fn page<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Listed>>> {
         async move {
-            if !self.has(Method::List) {
-                return Err(Error::new(Code::Unsupported, "the token store has no list"));
+            let mut listed = self.list(query.client.as_deref().unwrap_or_default()).await?;
+            listed.retain(|row| {
+                query.wanted.includes(&row.header)
+                    && query.after.as_ref().is_none_or(|after| row.key > *after)
+            });
+            listed.sort_by(|one, other| one.key.cmp(&other.key));
+            listed.truncate(query.limit);
+            Ok(listed)
+        }
+        .boxed()
+    }
+
+    fn open(&self, listed: &Listed) -> Result<Record> {
+        self.codec.decode(&listed.key, listed.record.expose())
+    }
+
+    fn remove_tombstone<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        revision: u64,
+    ) -> BoxFuture<'a, Result<bool>> {
+        async move {
+            if !self.has(Method::Delete) {
+                return Ok(false);
             }
-            let reply = self.call(Method::List, vec![json!(client)]).await?;
-            let Value::Array(texts) = &reply else {
-                return Err(wrong_reply(Method::List, "a list of the records' texts", &reply));
-            };
-            let mut records = Vec::with_capacity(texts.len());
-            for text in texts {
-                let Value::String(text) = text else {
-                    return Err(wrong_reply(Method::List, "a list of the records' texts", text));
-                };
-                records.push(parse_record(text)?);
+            match self.read(key).await? {
+                Some(record) if record.revision == revision && record.is_tombstone() => {
+                    self.call_with_key(Method::Delete, key, Vec::new()).await.map(|_| true)
+                }
+                _ => Ok(false),
             }
-            records.retain(|record| record.client == client && !record.is_tombstone());
-            records.sort_by_key(Record::key);
-            Ok(records)
         }
         .boxed()
     }
@@ -456,7 +503,8 @@ impl Store for ApplicationStoreAdapter {
     ) -> BoxFuture<'a, Result<()>> {
         async move {
             if self.has(Method::PutPending) && self.has(Method::TakePending) {
-                let arguments = vec![json!(state), json!(document), json!(expires_at)];
+                let document = self.codec.encode_pending(state, document);
+                let arguments = vec![json!(state), json!(document.expose()), json!(expires_at)];
                 self.call(Method::PutPending, arguments).await?;
             } else {
                 self.here().pending.put(state, document, now, expires_at);
@@ -478,7 +526,8 @@ impl Store for ApplicationStoreAdapter {
             match self.call(Method::TakePending, vec![json!(state)]).await? {
                 // The results of transactions that this process took are kept here.
                 Value::Null => Ok(self.here().pending.take(state, now)),
-                Value::String(document) => {
+                Value::String(text) => {
+                    let document = self.codec.decode_pending(state, &text)?;
                     self.here().pending.taken(state, now);
                     Ok(Pending::Taken(document))
                 }
@@ -532,7 +581,7 @@ mod tests {
     #[test]
     fn a_lease_that_the_store_cannot_prolong_is_not_called_prolonged() {
         let caller = Caller::AnyThread(Arc::new(WithoutRenew));
-        let store = ApplicationStoreAdapter::new(caller).unwrap();
+        let store = ApplicationStoreAdapter::new(caller, Arc::default()).unwrap();
         let (owner, ttl) = (OwnerId::of_this_process(), Duration::from_secs(30));
         let Acquired::Held(held) = wait(store.acquire(&key(), &owner, ttl, 0)).unwrap() else {
             panic!("not held");

@@ -1,5 +1,5 @@
-//! The lease beside a record, for stores on this host: its time is counted on a clock that runs through suspension, and by
-//! the wall clock only across boots.
+//! The lease beside a record. Its time is the store's: on this host a clock that runs through suspension, and the wall clock
+//! only across boots; a database server's own clock elsewhere.
 
 use super::{Held, Intent, LeaseId, Record};
 use crate::clock::{Clock, UnixMillis, boottime};
@@ -15,6 +15,28 @@ pub(crate) struct LeaseRow {
     pub(crate) intent: Option<Intent>,
 }
 
+/// A moment by the clock that all users of a store share.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreTime {
+    /// Which start of the host `boottime` counts from; empty where that clock cannot be used.
+    boot: String,
+    boottime: i64,
+    wall: UnixMillis,
+}
+
+impl StoreTime {
+    /// Now, on this host: for stores that no other host uses.
+    pub(crate) fn of_this_host() -> Self {
+        StoreTime { boot: boot_id(), boottime: boottime(), wall: Clock::default().now() }
+    }
+
+    /// A moment by the clock of a database server.
+    #[expect(dead_code, reason = "the first store on a server uses it")]
+    pub(crate) fn of_server(unix_millis: UnixMillis) -> Self {
+        StoreTime { boot: String::new(), boottime: 0, wall: unix_millis }
+    }
+}
+
 /// A lease that was given and not given back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Lease {
@@ -25,21 +47,21 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    fn new(owner: &OwnerId, ttl: Duration) -> Self {
+    fn new(owner: &OwnerId, ttl: Duration, now: &StoreTime) -> Self {
         let ttl = i64::try_from(ttl.as_millis()).expect("a lease is short");
         Lease {
             owner: owner.to_string(),
-            boot: boot_id(),
-            until_boottime: boottime() + ttl,
-            until_wall: Clock::default().now() + ttl,
+            boot: now.boot.clone(),
+            until_boottime: now.boottime + ttl,
+            until_wall: now.wall + ttl,
         }
     }
 
-    fn left(&self) -> Option<Duration> {
-        let left = if !self.boot.is_empty() && self.boot == boot_id() {
-            self.until_boottime - boottime()
+    fn left(&self, now: &StoreTime) -> Option<Duration> {
+        let left = if !self.boot.is_empty() && self.boot == now.boot {
+            self.until_boottime - now.boottime
         } else {
-            self.until_wall - Clock::default().now()
+            self.until_wall - now.wall
         };
         u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis)
     }
@@ -57,11 +79,12 @@ impl LeaseRow {
         owner: &OwnerId,
         ttl: Duration,
         now: UnixMillis,
+        store_now: &StoreTime,
     ) -> std::result::Result<Held, Duration> {
         let mut taken_over = false;
         if let Some(lease) = &self.lease {
             taken_over = lease.owner_is_gone();
-            if let (Some(left), false) = (lease.left(), taken_over) {
+            if let (Some(left), false) = (lease.left(store_now), taken_over) {
                 return Err(left);
             }
         }
@@ -75,24 +98,24 @@ impl LeaseRow {
             repeats: earlier.as_ref().map_or(0, |earlier| earlier.repeats + 1),
         };
         self.fencing += 1;
-        self.lease = Some(Lease::new(owner, ttl));
+        self.lease = Some(Lease::new(owner, ttl, store_now));
         self.intent = Some(intent.clone());
         Ok(Held { fencing: self.fencing, record, intent, earlier, taken_over })
     }
 
     /// Whether `lease` is the one that stands, and its time is not over.
-    pub(crate) fn is_held_by(&self, lease: &LeaseId) -> bool {
+    pub(crate) fn is_held_by(&self, lease: &LeaseId, now: &StoreTime) -> bool {
         self.fencing == lease.fencing
             && self.lease.as_ref().is_some_and(|standing| {
-                standing.owner == lease.owner.to_string() && standing.left().is_some()
+                standing.owner == lease.owner.to_string() && standing.left(now).is_some()
             })
     }
 
     /// Prolongs the lease; says whether it is still held.
-    pub(crate) fn renew(&mut self, lease: &LeaseId, ttl: Duration) -> bool {
-        let held = self.is_held_by(lease);
+    pub(crate) fn renew(&mut self, lease: &LeaseId, ttl: Duration, now: &StoreTime) -> bool {
+        let held = self.is_held_by(lease, now);
         if held {
-            self.lease = Some(Lease::new(&lease.owner, ttl));
+            self.lease = Some(Lease::new(&lease.owner, ttl, now));
         }
         held
     }

@@ -1,20 +1,20 @@
 //! Tokens in this process's memory: for tests and for programs that end with their grants.
 
-use super::lease::LeaseRow;
-use super::record::Merged;
-use super::{Acquired, Commit, Committed, GrantKey, Intent, LeaseId, Mark, Pending, Record, Store};
+use super::contract::Rows;
+use super::lease::StoreTime;
+use super::row::{Listed, Query, Read, Row};
+use super::{GrantKey, Pending};
 use crate::clock::UnixMillis;
 use crate::error::Result;
-use crate::owner::OwnerId;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
-/// The store of `store = "memory:"`. It belongs to its process: a forked child begins with an empty one.
+/// The rows of `store = "memory:"`. They belong to their process: a forked child begins with none.
 #[derive(Default)]
-pub(crate) struct MemoryStore {
+pub(crate) struct MemoryRows {
     tables: Mutex<Tables>,
 }
 
@@ -24,12 +24,7 @@ struct Tables {
     pending: PendingTable,
 }
 
-struct Row {
-    record: Record,
-    lease: LeaseRow,
-}
-
-impl MemoryStore {
+impl MemoryRows {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().expect("no holder of the tables panics")
     }
@@ -39,111 +34,49 @@ fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, Result<T>> {
     ready(Ok(value)).boxed()
 }
 
-impl Store for MemoryStore {
-    fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Record>>> {
-        done(self.tables().grants.get(key).map(|row| row.record.clone()))
+impl Rows for MemoryRows {
+    fn read<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Read>> {
+        let row = self.tables().grants.get(key).cloned();
+        done(Read { row, now: StoreTime::of_this_host() })
     }
 
-    fn commit<'a>(
+    fn replace<'a>(
         &'a self,
         key: &'a GrantKey,
-        commit: &'a Commit,
-    ) -> BoxFuture<'a, Result<Committed>> {
-        let mut tables = self.tables();
-        let Some(row) = tables.grants.get_mut(key) else {
-            return done(Committed::Superseded(None));
-        };
-        row.lease.release(commit.fencing, None);
-        done(match row.record.merge(commit) {
-            Merged::Write(next) => {
-                row.record = *next;
-                Committed::Written(row.record.clone())
-            }
-            Merged::Superseded => Committed::Superseded(Some(row.record.clone())),
-        })
-    }
-
-    fn compare_and_set<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        expected: Option<u64>,
-        record: &'a Record,
+        before: Option<&'a Row>,
+        after: &'a Row,
     ) -> BoxFuture<'a, Result<bool>> {
         let mut tables = self.tables();
-        let stands = tables.grants.get(key).map(|row| row.record.revision);
-        if stands != expected {
-            return done(false);
+        let is_the_same = tables.grants.get(key) == before;
+        if is_the_same {
+            tables.grants.insert(key.clone(), after.clone());
         }
-        let new = || Row { record: record.clone(), lease: LeaseRow::default() };
-        tables.grants.entry(key.clone()).or_insert_with(new).record = record.clone();
-        done(true)
+        done(is_the_same)
     }
 
-    fn acquire<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        owner: &'a OwnerId,
-        ttl: Duration,
-        now: UnixMillis,
-    ) -> BoxFuture<'a, Result<Acquired>> {
+    fn remove<'a>(&'a self, key: &'a GrantKey, before: &'a Row) -> BoxFuture<'a, Result<bool>> {
         let mut tables = self.tables();
-        let Some(row) = tables.grants.get_mut(key) else { return done(Acquired::Absent) };
-        done(match row.lease.acquire(row.record.clone(), owner, ttl, now) {
-            Ok(held) => Acquired::Held(Box::new(held)),
-            Err(left) => Acquired::Busy(left),
-        })
-    }
-
-    fn renew<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        lease: &'a LeaseId,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<bool>> {
-        let mut tables = self.tables();
-        done(tables.grants.get_mut(key).is_some_and(|row| row.lease.renew(lease, ttl)))
-    }
-
-    fn release<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        lease: &'a LeaseId,
-        intent: Option<&'a Intent>,
-    ) -> BoxFuture<'a, Result<()>> {
-        if let Some(row) = self.tables().grants.get_mut(key) {
-            row.lease.release(lease.fencing, intent);
+        let is_the_same = tables.grants.get(key) == Some(before);
+        if is_the_same {
+            tables.grants.remove(key);
         }
-        done(())
+        done(is_the_same)
     }
 
-    fn mark<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        lease: &'a LeaseId,
-        mark: &'a Mark,
-        intent: Option<&'a Intent>,
-        now: UnixMillis,
-    ) -> BoxFuture<'a, Result<Option<Record>>> {
-        let mut tables = self.tables();
-        let row = tables.grants.get_mut(key).filter(|row| row.lease.is_held_by(lease));
-        done(row.and_then(|row| {
-            row.lease.release(lease.fencing, intent);
-            lease.is_about(&row.record).then(|| {
-                row.record = row.record.marked(mark, now);
-                row.record.clone()
-            })
-        }))
-    }
-
-    fn list<'a>(&'a self, client: &'a str) -> BoxFuture<'a, Result<Vec<Record>>> {
+    fn page<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Listed>>> {
         let tables = self.tables();
-        let records = tables.grants.values().map(|row| &row.record);
-        done(
-            records
-                .filter(|record| record.client == client && !record.is_tombstone())
-                .cloned()
-                .collect(),
-        )
+        let from = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = tables.grants.range::<GrantKey, _>((from, Bound::Unbounded));
+        let chosen = rows.filter(|(key, row)| {
+            query.client.as_ref().is_none_or(|client| *client == key.client)
+                && query.wanted.includes(&row.header)
+        });
+        let listed = chosen.take(query.limit).map(|(key, row)| Listed {
+            key: key.clone(),
+            header: row.header.clone(),
+            record: row.record.clone(),
+        });
+        done(listed.collect())
     }
 
     fn put_pending<'a>(

@@ -1,22 +1,28 @@
 //! The token store: what every store promises (`refresh.md`, Store contract), and the stores themselves.
 
+mod address;
 mod application;
+mod codec;
+mod contract;
 mod foreign;
 mod lease;
 mod memory;
 #[cfg(test)]
 mod promises;
 mod record;
+mod row;
+mod sql;
 mod sqlite;
 
+pub(crate) use address::Address;
 pub(crate) use application::{ApplicationStoreAdapter, Caller};
+pub(crate) use codec::Codec;
 pub use foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};
-pub(crate) use memory::MemoryStore;
 pub(crate) use record::{
     Commit, ConsentReason, GrantKey, Intent, Mark, Merged, Record, Retry, Status,
     StoredAccessToken, Tokens,
 };
-pub(crate) use sqlite::SqliteStore;
+pub(crate) use row::{Listed, Query, Wanted};
 
 #[cfg(test)]
 pub(crate) use record::tests as record_for_tests;
@@ -26,6 +32,9 @@ use crate::error::Result;
 use crate::owner::OwnerId;
 use futures_util::future::BoxFuture;
 use std::time::Duration;
+
+/// How many rows are asked for at once.
+const PAGE: usize = 500;
 
 /// What became of a token commit.
 #[derive(Debug)]
@@ -163,8 +172,18 @@ pub(crate) trait Store: Send + Sync {
         now: UnixMillis,
     ) -> BoxFuture<'a, Result<Option<Record>>>;
 
-    /// Records of a client registration, tombstones left out, by subject and slot.
-    fn list<'a>(&'a self, client: &'a str) -> BoxFuture<'a, Result<Vec<Record>>>;
+    /// A page of what is stored, chosen by clear columns; nothing is opened for it.
+    fn page<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Listed>>>;
+
+    /// Opens the record of a row of a page.
+    fn open(&self, listed: &Listed) -> Result<Record>;
+
+    /// Removes a tombstone if it is still at this revision; says whether it did.
+    fn remove_tombstone<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        revision: u64,
+    ) -> BoxFuture<'a, Result<bool>>;
 
     /// Keeps an authorization transaction until it expires.
     fn put_pending<'a>(
@@ -184,4 +203,28 @@ pub(crate) trait Store: Send + Sync {
 
     /// Keeps the result of a taken transaction for later callers, until it expires.
     fn settle_pending<'a>(&'a self, state: &'a str, result: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Ends when the store tells that the record was written, where it can tell; it may stay silent.
+    fn changed<'a>(&'a self, _key: &'a GrantKey) -> Option<BoxFuture<'a, ()>> {
+        None
+    }
+}
+
+/// Records of a client registration, tombstones left out, by subject and slot.
+pub(crate) async fn list(store: &dyn Store, client: &str) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    let mut query =
+        Query { client: Some(client.to_owned()), wanted: Wanted::Grants, after: None, limit: PAGE };
+    loop {
+        let page = store.page(&query).await?;
+        for listed in &page {
+            records.push(store.open(listed)?);
+        }
+        match page.into_iter().nth(PAGE - 1) {
+            Some(last) => query.after = Some(last.key),
+            None => break,
+        }
+    }
+    records.sort_by_key(Record::key);
+    Ok(records)
 }

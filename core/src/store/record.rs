@@ -25,6 +25,13 @@ pub(crate) struct GrantKey {
     pub(crate) slot: String,
 }
 
+impl GrantKey {
+    /// The key of what concerns no single grant.
+    pub(crate) fn nobody() -> Self {
+        GrantKey { client: String::new(), subject: String::new(), slot: String::new() }
+    }
+}
+
 /// Whether a grant can be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +55,13 @@ impl Status {
             Status::Revoking => "revoking",
             Status::Tombstone => "tombstone",
         }
+    }
+
+    /// Reads what [`as_str`](Status::as_str) gives.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Status::Active, Status::NeedsConsent, Status::Revoking, Status::Tombstone]
+            .into_iter()
+            .find(|status| status.as_str() == text)
     }
 }
 

@@ -4,16 +4,20 @@
 //! file locks, and the parent's last close could take the write-ahead log from under it. So it is closed before a fork and
 //! opened again at the next use (`process.rs`).
 
-use super::lease::LeaseRow;
-use super::record::Merged;
-use super::{Acquired, Commit, Committed, GrantKey, Intent, LeaseId, Mark, Pending, Record, Store};
+use super::contract::Rows;
+use super::lease::StoreTime;
+use super::row::{Header, Listed, Query, Read, Row, Wanted};
+use super::sql::{Dialect, Names, Statements};
+use super::{GrantKey, Pending, Status};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
-use crate::owner::OwnerId;
 use crate::process::{ForkSensitive, Passage, register_fork_sensitive, runtime, task_error};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::types::{ToSql, Type, Value};
+use rusqlite::{
+    Connection, OptionalExtension, Transaction, TransactionBehavior, params, params_from_iter,
+};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -40,8 +44,12 @@ CREATE TABLE evergrant_grants (
     generation   INTEGER NOT NULL,
     revision     INTEGER NOT NULL,
     status       TEXT    NOT NULL,
+    obtained_at  INTEGER,
     expires_at   INTEGER,
     keepalive_at INTEGER,
+    retry_at     INTEGER,
+    renewable    INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
     record       BLOB    NOT NULL,
     lease        TEXT,
     fencing      INTEGER NOT NULL DEFAULT 0,
@@ -58,22 +66,27 @@ CREATE TABLE evergrant_pending (
 ) WITHOUT ROWID;
 "];
 
-/// The store of `store = "sqlite:PATH"`.
-pub(crate) struct SqliteStore(Arc<Database>);
+/// The rows of `store = "sqlite:PATH"`.
+pub(crate) struct SqliteRows(Arc<Database>);
 
 struct Database {
     path: PathBuf,
+    statements: Statements,
     connection: Mutex<Option<Connection>>,
 }
 
-impl SqliteStore {
+impl SqliteRows {
     /// Opens the database; makes it where there is none.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let database = Arc::new(Database { path: path.to_owned(), connection: Mutex::new(None) });
+        let database = Arc::new(Database {
+            path: path.to_owned(),
+            statements: Statements::new(Dialect::Sqlite, &Names::default()),
+            connection: Mutex::new(None),
+        });
         let sensitive: Arc<dyn ForkSensitive> = Arc::<Database>::clone(&database);
         register_fork_sensitive(Arc::downgrade(&sensitive));
         database.with_connection(|_| Ok(()))?;
-        Ok(SqliteStore(database))
+        Ok(SqliteRows(database))
     }
 
     /// Runs `f` in one immediate transaction, off the threads that drive I/O.
@@ -277,223 +290,155 @@ fn store_error(path: &Path, error: &rusqlite::Error) -> Error {
     }
 }
 
-/// A row as the statements below read it.
-struct Stored {
-    record: Record,
-    lease: LeaseRow,
-}
-
-const SELECT_ROW: &str = "SELECT record, lease, fencing, intent FROM evergrant_grants \
-     WHERE client = ? AND subject = ? AND slot = ?";
-
-fn read(connection: &Connection, key: &GrantKey) -> rusqlite::Result<Option<Stored>> {
-    connection
-        .prepare_cached(SELECT_ROW)?
-        .query_row(params![key.client, key.subject, key.slot], |row| {
-            let record = json_column(row, 0)?.expect("the column is NOT NULL");
-            let lease = LeaseRow {
-                lease: json_column(row, 1)?,
-                fencing: row.get(2)?,
-                intent: json_column(row, 3)?,
-            };
-            Ok(Stored { record, lease })
-        })
-        .optional()
-}
-
-fn json_column<T: serde::de::DeserializeOwned>(
-    row: &Row<'_>,
-    index: usize,
-) -> rusqlite::Result<Option<T>> {
-    let value = row.get_ref(index)?;
-    let Some(bytes) = value.as_bytes_or_null()? else { return Ok(None) };
-    serde_json::from_slice(bytes).map(Some).map_err(|error| {
-        // The parser's own words could quote a token: only the place is told.
-        let place = format!(
-            "column {index} cannot be read at line {}, byte {}",
-            error.line(),
-            error.column()
-        );
-        rusqlite::Error::FromSqlConversionFailure(index, value.data_type(), place.into())
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        header: read_header(row, 0)?,
+        record: text(row, 10)?.into(),
+        lease: row.get(11)?,
+        fencing: row.get(12)?,
+        intent: row.get(13)?,
     })
 }
 
-const UPSERT_RECORD: &str = "INSERT INTO evergrant_grants \
-     (client, subject, slot, grant_id, generation, revision, status, expires_at, keepalive_at, record) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-     ON CONFLICT (client, subject, slot) DO UPDATE SET grant_id = ?4, generation = ?5, revision = ?6, \
-     status = ?7, expires_at = ?8, keepalive_at = ?9, record = ?10";
-
-fn write_record(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
-    let text = serde_json::to_vec(record).expect("a record is plain data");
-    connection.prepare_cached(UPSERT_RECORD)?.execute(params![
-        record.client,
-        record.subject,
-        record.slot,
-        record.grant_id,
-        record.generation,
-        record.revision,
-        record.status.as_str(),
-        record.access().and_then(|access| access.expires_at),
-        record.keepalive_at,
-        text,
-    ])?;
-    Ok(())
+fn read_listed(row: &rusqlite::Row<'_>) -> rusqlite::Result<Listed> {
+    Ok(Listed {
+        key: GrantKey { client: row.get(0)?, subject: row.get(1)?, slot: row.get(2)? },
+        header: read_header(row, 3)?,
+        record: text(row, 13)?.into(),
+    })
 }
 
-fn json_text(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("a lease and an intent are plain data")
+/// The clear columns, from column `first` on.
+fn read_header(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Header> {
+    let status: String = row.get(first + 3)?;
+    Ok(Header {
+        grant_id: row.get(first)?,
+        generation: row.get(first + 1)?,
+        revision: row.get(first + 2)?,
+        status: Status::parse(&status)
+            .ok_or_else(|| unreadable(first + 3, "the status is none that is known"))?,
+        obtained_at: row.get(first + 4)?,
+        expires_at: row.get(first + 5)?,
+        keepalive_at: row.get(first + 6)?,
+        retry_at: row.get(first + 7)?,
+        renewable: row.get(first + 8)?,
+        updated_at: row.get(first + 9)?,
+    })
 }
 
-const UPDATE_LEASE: &str = "UPDATE evergrant_grants SET lease = ?4, fencing = ?5, intent = ?6 \
-     WHERE client = ?1 AND subject = ?2 AND slot = ?3";
-
-fn write_lease(connection: &Connection, key: &GrantKey, row: &LeaseRow) -> rusqlite::Result<()> {
-    connection.prepare_cached(UPDATE_LEASE)?.execute(params![
-        key.client,
-        key.subject,
-        key.slot,
-        row.lease.as_ref().map(json_text),
-        row.fencing,
-        row.intent.as_ref().map(json_text),
-    ])?;
-    Ok(())
+/// A text that is kept as bytes.
+fn text(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<String> {
+    let bytes = row.get_ref(column)?.as_bytes()?;
+    let text = std::str::from_utf8(bytes).map_err(|_| unreadable(column, "is not UTF-8"))?;
+    Ok(text.to_owned())
 }
 
-impl Store for SqliteStore {
-    fn load<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Option<Record>>> {
-        let key = key.clone();
-        self.blocking(move |connection| Ok(read(connection, &key)?.map(|row| row.record)))
-    }
+fn unreadable(column: usize, what: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, what.into())
+}
 
-    fn commit<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        commit: &'a Commit,
-    ) -> BoxFuture<'a, Result<Committed>> {
-        let (key, commit) = (key.clone(), commit.clone());
-        self.write(move |transaction| {
-            let Some(mut row) = read(transaction, &key)? else {
-                return Ok(Committed::Superseded(None));
-            };
-            row.lease.release(commit.fencing, None);
-            write_lease(transaction, &key, &row.lease)?;
-            match row.record.merge(&commit) {
-                Merged::Write(next) => {
-                    write_record(transaction, &next)?;
-                    Ok(Committed::Written(*next))
-                }
-                Merged::Superseded => Ok(Committed::Superseded(Some(row.record))),
-            }
-        })
-    }
+/// The values of `Statements::insert`, in its order.
+fn values(key: &GrantKey, row: &Row) -> Vec<Value> {
+    let header = &row.header;
+    let mut values = key_values(key);
+    values.extend([
+        header.grant_id.clone().into(),
+        number(header.generation),
+        number(header.revision),
+        header.status.as_str().to_owned().into(),
+        header.obtained_at.into(),
+        header.expires_at.into(),
+        header.keepalive_at.into(),
+        header.retry_at.into(),
+        header.renewable.into(),
+        header.updated_at.into(),
+        row.record.expose().as_bytes().to_vec().into(),
+        row.lease.clone().into(),
+        number(row.fencing),
+        row.intent.clone().into(),
+    ]);
+    values
+}
 
-    fn compare_and_set<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        expected: Option<u64>,
-        record: &'a Record,
-    ) -> BoxFuture<'a, Result<bool>> {
-        let (key, record) = (key.clone(), record.clone());
-        self.write(move |transaction| {
-            let stands = read(transaction, &key)?.map(|row| row.record.revision);
-            if stands == expected {
-                write_record(transaction, &record)?;
-            }
-            Ok(stands == expected)
-        })
-    }
+fn key_values(key: &GrantKey) -> Vec<Value> {
+    vec![key.client.clone().into(), key.subject.clone().into(), key.slot.clone().into()]
+}
 
-    fn acquire<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        owner: &'a OwnerId,
-        ttl: Duration,
-        now: UnixMillis,
-    ) -> BoxFuture<'a, Result<Acquired>> {
-        let (key, owner) = (key.clone(), owner.clone());
-        self.write(move |transaction| {
-            let Some(mut row) = read(transaction, &key)? else { return Ok(Acquired::Absent) };
-            match row.lease.acquire(row.record, &owner, ttl, now) {
-                Ok(held) => {
-                    write_lease(transaction, &key, &row.lease)?;
-                    Ok(Acquired::Held(Box::new(held)))
-                }
-                Err(left) => Ok(Acquired::Busy(left)),
-            }
-        })
-    }
+/// By what a row is known to be still as it was.
+fn as_it_was(row: &Row) -> [Value; 4] {
+    [
+        number(row.header.revision),
+        number(row.fencing),
+        row.lease.clone().into(),
+        row.intent.clone().into(),
+    ]
+}
 
-    fn renew<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        lease: &'a LeaseId,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<bool>> {
-        let (key, lease) = (key.clone(), lease.clone());
-        self.write(move |transaction| {
-            let Some(mut row) = read(transaction, &key)? else { return Ok(false) };
-            let held = row.lease.renew(&lease, ttl);
-            if held {
-                write_lease(transaction, &key, &row.lease)?;
-            }
-            Ok(held)
-        })
-    }
+fn number(value: u64) -> Value {
+    Value::Integer(i64::try_from(value).expect("numbers count from 0 by one"))
+}
 
-    fn release<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        lease: &'a LeaseId,
-        intent: Option<&'a Intent>,
-    ) -> BoxFuture<'a, Result<()>> {
-        let (key, fencing, intent) = (key.clone(), lease.fencing, intent.cloned());
-        self.write(move |transaction| {
-            if let Some(mut row) = read(transaction, &key)? {
-                row.lease.release(fencing, intent.as_ref());
-                write_lease(transaction, &key, &row.lease)?;
-            }
-            Ok(())
-        })
-    }
-
-    fn mark<'a>(
-        &'a self,
-        key: &'a GrantKey,
-        lease: &'a LeaseId,
-        mark: &'a Mark,
-        intent: Option<&'a Intent>,
-        now: UnixMillis,
-    ) -> BoxFuture<'a, Result<Option<Record>>> {
-        let (key, lease, mark, intent) =
-            (key.clone(), lease.clone(), mark.clone(), intent.cloned());
-        self.write(move |transaction| {
-            let Some(mut row) = read(transaction, &key)?.filter(|row| row.lease.is_held_by(&lease))
-            else {
-                return Ok(None);
-            };
-            row.lease.release(lease.fencing, intent.as_ref());
-            write_lease(transaction, &key, &row.lease)?;
-            if !lease.is_about(&row.record) {
-                return Ok(None);
-            }
-            let next = row.record.marked(&mark, now);
-            write_record(transaction, &next)?;
-            Ok(Some(next))
-        })
-    }
-
-    fn list<'a>(&'a self, client: &'a str) -> BoxFuture<'a, Result<Vec<Record>>> {
-        let client = client.to_owned();
+impl Rows for SqliteRows {
+    fn read<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Read>> {
+        let (database, key) = (Arc::clone(&self.0), key.clone());
         self.blocking(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT record FROM evergrant_grants WHERE client = ? AND status <> 'tombstone' \
-                 ORDER BY subject, slot",
-            )?;
-            let rows = statement.query_map([client], |row| {
-                Ok(json_column(row, 0)?.expect("the column is NOT NULL"))
-            })?;
-            rows.collect()
+            let mut statement = connection.prepare_cached(&database.statements.read)?;
+            let key = params![key.client, key.subject, key.slot];
+            let row = statement.query_row(key, read_row).optional()?;
+            Ok(Read { row, now: StoreTime::of_this_host() })
+        })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        before: Option<&'a Row>,
+        after: &'a Row,
+    ) -> BoxFuture<'a, Result<bool>> {
+        let database = Arc::clone(&self.0);
+        let mut values = values(key, after);
+        values.extend(before.iter().flat_map(|row| as_it_was(row)));
+        let is_new = before.is_none();
+        self.blocking(move |connection| {
+            let statements = &database.statements;
+            let sql = if is_new { &statements.insert } else { &statements.replace };
+            Ok(connection.prepare_cached(sql)?.execute(params_from_iter(values))? == 1)
+        })
+    }
+
+    fn remove<'a>(&'a self, key: &'a GrantKey, before: &'a Row) -> BoxFuture<'a, Result<bool>> {
+        let database = Arc::clone(&self.0);
+        let mut values = key_values(key);
+        values.extend(as_it_was(before));
+        self.blocking(move |connection| {
+            let sql = &database.statements.remove;
+            Ok(connection.prepare_cached(sql)?.execute(params_from_iter(values))? == 1)
+        })
+    }
+
+    fn page<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Listed>>> {
+        let (database, query) = (Arc::clone(&self.0), query.clone());
+        self.blocking(move |connection| {
+            let (client, subject, slot) = match &query.after {
+                Some(key) => (key.client.as_str(), key.subject.as_str(), key.slot.as_str()),
+                None => ("", "", ""),
+            };
+            let mut values: Vec<&dyn ToSql> =
+                vec![&query.client, &client, &subject, &slot, &query.limit];
+            let statements = &database.statements;
+            let sql = match &query.wanted {
+                Wanted::Grants => &statements.page_of_grants,
+                Wanted::Due { expires_by, keepalive_by } => {
+                    values.extend([expires_by as &dyn ToSql, keepalive_by]);
+                    &statements.page_of_due
+                }
+                Wanted::Tombstones { before } => {
+                    values.push(before);
+                    &statements.page_of_tombstones
+                }
+            };
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_map(values.as_slice(), read_listed)?.collect()
         })
     }
 
@@ -504,13 +449,12 @@ impl Store for SqliteStore {
         now: UnixMillis,
         expires_at: UnixMillis,
     ) -> BoxFuture<'a, Result<()>> {
-        let (state, document) = (state.to_owned(), document.to_owned());
+        let (database, state, document) =
+            (Arc::clone(&self.0), state.to_owned(), document.to_owned());
         self.write(move |transaction| {
-            transaction.execute("DELETE FROM evergrant_pending WHERE expires_at <= ?", [now])?;
-            transaction.execute(
-                "INSERT INTO evergrant_pending (state, document, expires_at) VALUES (?, ?, ?)",
-                params![state, document.into_bytes(), expires_at],
-            )?;
+            transaction.execute(&database.statements.drop_pending, [now])?;
+            let values = params![state, document.into_bytes(), expires_at];
+            transaction.execute(&database.statements.put_pending, values)?;
             Ok(())
         })
     }
@@ -520,37 +464,31 @@ impl Store for SqliteStore {
         state: &'a str,
         now: UnixMillis,
     ) -> BoxFuture<'a, Result<Pending>> {
-        let state = state.to_owned();
+        let (database, state) = (Arc::clone(&self.0), state.to_owned());
         self.write(move |transaction| {
-            let row: Option<(Option<Vec<u8>>, Option<String>)> = transaction
-                .query_row(
-                    "SELECT document, result FROM evergrant_pending WHERE state = ? AND expires_at > ?",
-                    params![state, now],
-                    |row| Ok((row.get(0)?, row.get(1)?)),
-                )
+            let statements = &database.statements;
+            let read = |row: &rusqlite::Row<'_>| {
+                let document = row.get_ref(0)?.as_bytes_or_null()?.map(|_| text(row, 0));
+                Ok((document.transpose()?, row.get(1)?))
+            };
+            let row: Option<(Option<String>, Option<String>)> = transaction
+                .query_row(&statements.read_pending, params![state, now], read)
                 .optional()?;
-            match row {
-                None => Ok(Pending::Absent),
-                Some((None, result)) => Ok(Pending::Used(result)),
+            Ok(match row {
+                None => Pending::Absent,
+                Some((None, result)) => Pending::Used(result),
                 Some((Some(document), _)) => {
-                    transaction
-                        .execute("UPDATE evergrant_pending SET document = NULL WHERE state = ?", [&state])?;
-                    let document = String::from_utf8(document).map_err(|error| {
-                        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, error.into())
-                    })?;
-                    Ok(Pending::Taken(document))
+                    transaction.execute(&statements.take_pending, [&state])?;
+                    Pending::Taken(document)
                 }
-            }
+            })
         })
     }
 
     fn settle_pending<'a>(&'a self, state: &'a str, result: &'a str) -> BoxFuture<'a, Result<()>> {
-        let (state, result) = (state.to_owned(), result.to_owned());
+        let (database, state, result) = (Arc::clone(&self.0), state.to_owned(), result.to_owned());
         self.write(move |transaction| {
-            transaction.execute(
-                "UPDATE evergrant_pending SET result = ? WHERE state = ?",
-                [result, state],
-            )?;
+            transaction.execute(&database.statements.settle_pending, [result, state])?;
             Ok(())
         })
     }
@@ -560,10 +498,16 @@ impl Store for SqliteStore {
 mod tests {
     use super::*;
     use crate::process::{random_id, wait};
+    use crate::store::Store;
+    use crate::store::contract::Contract;
     use crate::store::record_for_tests::{key, record};
 
     fn file() -> PathBuf {
         std::env::temp_dir().join(format!("evergrant-{}.db", random_id()))
+    }
+
+    fn opened(path: &Path) -> Contract<SqliteRows> {
+        Contract::new(SqliteRows::open(path).unwrap(), Arc::default())
     }
 
     fn remove(path: &Path) {
@@ -578,7 +522,7 @@ mod tests {
     fn a_new_file_is_private_and_of_this_schema() {
         use std::os::unix::fs::PermissionsExt;
         let path = file();
-        SqliteStore::open(&path).unwrap();
+        SqliteRows::open(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let connection = Connection::open(&path).unwrap();
         assert_eq!(schema_version(&connection, &path).unwrap(), MIGRATIONS.len());
@@ -588,14 +532,14 @@ mod tests {
     #[test]
     fn a_file_of_a_newer_schema_that_needs_no_newer_reader_goes_on_working() {
         let path = file();
-        wait(SqliteStore::open(&path).unwrap().compare_and_set(&key(), None, &record())).unwrap();
+        wait(opened(&path).compare_and_set(&key(), None, &record())).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection
             .execute_batch(
                 "ALTER TABLE evergrant_grants ADD COLUMN of_the_future TEXT; UPDATE evergrant_schema SET version = 99",
             )
             .unwrap();
-        let store = SqliteStore::open(&path).unwrap();
+        let store = opened(&path);
         assert_eq!(wait(store.load(&key())).unwrap(), Some(record()));
         let version: i64 = connection
             .query_row("SELECT version FROM evergrant_schema", [], |row| row.get(0))
@@ -607,12 +551,12 @@ mod tests {
     #[test]
     fn a_file_that_needs_a_newer_reader_is_refused_and_left_as_it_was() {
         let path = file();
-        SqliteStore::open(&path).unwrap();
+        SqliteRows::open(&path).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection
             .execute_batch("UPDATE evergrant_schema SET version = 99, min_reader = 99")
             .unwrap();
-        let error = SqliteStore::open(&path).err().unwrap();
+        let error = SqliteRows::open(&path).err().unwrap();
         assert_eq!(error.reason(), Some("newer_schema"));
         remove(&path);
     }
@@ -622,7 +566,7 @@ mod tests {
         let path = file();
         for text in ["xy".to_owned(), "Dear diary".to_owned(), "long ".repeat(1000)] {
             std::fs::write(&path, &text).unwrap();
-            let error = SqliteStore::open(&path).err().unwrap();
+            let error = SqliteRows::open(&path).err().unwrap();
             assert_eq!(error.reason(), Some("foreign"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
