@@ -1,4 +1,5 @@
-// Builds the native module and puts it where lib/native.js looks for it. Arguments go to cargo:
+// Builds the native module and puts it where lib/native.js looks for it, and the helper process into bin/. Arguments go
+// to cargo:
 //
 //   node build.mjs --release
 
@@ -27,3 +28,7 @@ const library = cargo.stdout
 // Renamed into place: a process that has the old module mapped keeps it whole.
 copyFileSync(library, `${target}.new`)
 renameSync(`${target}.new`, target)
+
+const release = process.argv.includes('--release') ? ['--release'] : []
+const helper = spawnSync(`${here}../scripts/helper`, [`${here}bin`, ...release], { stdio: 'inherit' })
+if (helper.status !== 0) process.exit(helper.status ?? 1)

@@ -78,6 +78,7 @@ def build(languages: list[str]) -> None:
 
 
 def build_python() -> None:
+    run("scripts/helper", "bindings-python/python/evergrant/bin")
     run(PYTHON.parent / "maturin", "develop", "--quiet", "--manifest-path", "bindings-python/Cargo.toml",
         VIRTUAL_ENV=str(TREE / "target/venv"))
 

@@ -349,6 +349,7 @@ export interface GrantEvent {
     | 'needs_consent'
     | 'store_trouble'
     | 'uncommitted'
+    | 'helper_unavailable'
     | 'store_rolled_back'
     | 'revoked'
     | 'forgotten'

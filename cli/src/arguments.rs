@@ -102,6 +102,13 @@ pub(crate) enum Command {
         #[arg(value_name = "PROVIDER")]
         client: Option<String>,
     },
+    /// Refresh for an application process; started by the library alone
+    #[command(hide = true)]
+    Helper {
+        /// The application's process
+        #[arg(long, value_name = "PID")]
+        of: u32,
+    },
 }
 
 /// Names a grant.

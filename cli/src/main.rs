@@ -47,6 +47,7 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::Revoke { grant, force } => grants::revoke(&clients()?, output, grant, *force)?,
         Command::Forget(grant) => grants::forget(&clients()?, output, grant)?,
         Command::Sandbox(options) => sandbox::serve(output, options)?,
+        Command::Helper { .. } => evergrant::serve_helper()?,
         Command::Doctor { client } => {
             return doctor::doctor(&arguments.general, output, client.as_deref());
         }

@@ -2,8 +2,10 @@
 
 use crate::authorize::{self, BeginOptions, Concluded, FinishOptions, Finished, Start};
 use crate::clock::UnixMillis;
-use crate::config::Config;
+use crate::config::{Config, Detached as DetachedMode};
 use crate::context::{Context, Settings};
+use crate::detached::protocol::Finish;
+use crate::detached::{Detached, Done, Listener};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
 use crate::grant::{Grant, Inspection, PutTokens};
@@ -13,6 +15,7 @@ use crate::store::{
     self, Address, ApplicationStoreAdapter, Caller, CallingThread, Codec, ForeignStore, GrantKey,
     Method, Store,
 };
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -63,6 +66,9 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     settings: Arc<Settings>,
+    detached: DetachedMode,
+    /// What a helper is given.
+    config: Value,
     store: StoreChoice,
     queue: Option<Arc<EventQueue>>,
     epoch: Arc<AtomicU32>,
@@ -107,8 +113,15 @@ impl Client {
             }
             None => built_in_store(&config)?,
         };
+        let detached = match &store {
+            StoreChoice::BuiltIn(address) if !address.is_of_this_process() => config.detached,
+            _ => DetachedMode::Off, // nobody else reaches the store
+        };
+        Detached::check(detached)?;
         let inner = Inner {
             settings,
+            detached,
+            config: resolved_for_helper(&config, &store)?,
             store,
             queue,
             epoch: Arc::default(),
@@ -135,7 +148,7 @@ impl Client {
         let (refresher, callback) = (self.refresher()?, callback.to_owned());
         let deadline = self.deadline(options.timeout)?;
         let work = async move {
-            match authorize::finish(&refresher.context, &callback, &options).await? {
+            match conclude(&refresher.context, &callback, &options).await? {
                 Concluded::Before(finished) => Ok(finished),
                 Concluded::Granted(record) => {
                     let finished = Finished::of(&record);
@@ -202,6 +215,9 @@ impl Client {
             let refresher = Arc::clone(&here.refresher);
             let settled = on_runtime(async move {
                 refresher.settle(CLOSE_BOUND).await;
+                if let Some(detached) = &refresher.context.detached {
+                    detached.close().await;
+                }
                 Ok(())
             });
             let _ = settled.await;
@@ -299,7 +315,11 @@ impl Inner {
                 self.adapter(Caller::CallingThread { queue, methods: Arc::clone(methods) }, codec)?
             }
         };
-        let context = Context::new(Arc::clone(&self.settings), store)?;
+        let detached = (self.detached != DetachedMode::Off).then(|| {
+            let listener: Arc<dyn Listener> = Arc::<Settings>::clone(&self.settings);
+            Detached::new(self.config.clone(), self.detached, listener)
+        });
+        let context = Context::new(Arc::clone(&self.settings), store, detached)?;
         let refresher = Refresher::new(Arc::new(context), Arc::clone(&self.epoch));
         Ok(Here { refresher, calling_thread })
     }
@@ -311,6 +331,30 @@ impl Inner {
         }
         Ok(Arc::new(adapter))
     }
+}
+
+/// Ends an authorization, in the helper process where there is one.
+async fn conclude(context: &Context, callback: &str, options: &FinishOptions) -> Result<Concluded> {
+    if let Some(detached) = &context.detached {
+        let options = serde_json::to_value(options).expect("options are plain data");
+        let clock = context.settings.clock.is_set();
+        match detached.finish(Finish { callback: callback.into(), options, clock }).await {
+            Done::Ok(concluded) => return Ok(concluded),
+            Done::Failed { error, .. } => return Err(error),
+            Done::NoHelper => {}
+        }
+    }
+    authorize::finish(context, callback, options).await
+}
+
+/// The configuration as a helper is given it, which does the work itself.
+fn resolved_for_helper(config: &Config, store: &StoreChoice) -> Result<Value> {
+    let mut resolved = config.resolved()?;
+    resolved.detached = DetachedMode::Off;
+    if let (None, StoreChoice::BuiltIn(Address::Sqlite(path))) = (&resolved.store, store) {
+        resolved.store = Some(format!("sqlite:{}", path.display()));
+    }
+    Ok(serde_json::to_value(resolved).expect("a configuration is plain data"))
 }
 
 fn queueing(queue: Arc<EventQueue>) -> EventSink {

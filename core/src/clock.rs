@@ -30,6 +30,11 @@ impl Clock {
         }
     }
 
+    /// The time at which a test has stopped it.
+    pub(crate) fn is_set(&self) -> Option<UnixMillis> {
+        Some(self.set.load(Ordering::Relaxed)).filter(|set| *set != SYSTEM)
+    }
+
     /// Stops the clock at `time`, or lets it follow the system again.
     pub(crate) fn set(&self, time: Option<UnixMillis>) {
         self.set.store(time.unwrap_or(SYSTEM), Ordering::Relaxed);

@@ -6,13 +6,13 @@ use crate::oauth2::ClientAuthenticationMethod;
 use crate::provider::ProviderTable;
 use crate::secret::Secret;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor, value};
-use serde::{Deserialize, de};
+use serde::{Deserialize, Serialize, Serializer, de};
 use serde_json::Value;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How a client is configured; the keys of `docs/configuration.md`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// A catalogue name, an issuer URL, or a table of one's own.
@@ -37,7 +37,7 @@ pub struct Config {
     /// `sqlite:PATH` or `memory:`; `grants.db` in `state_dir` when absent. Ignored where the application gives a store.
     #[serde(default)]
     pub store: Option<String>,
-    /// Whether refreshes run in a process of their own; this version has only the library's own threads.
+    /// Whether refreshes run in a process of their own, which goes on when this one is killed.
     #[serde(default)]
     pub detached: Detached,
     /// Where the library keeps its own files.
@@ -72,6 +72,15 @@ pub enum ProviderChoice {
     Table(Box<ProviderTable>),
 }
 
+impl Serialize for ProviderChoice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            ProviderChoice::Name(text) | ProviderChoice::Issuer(text) => text.serialize(serializer),
+            ProviderChoice::Table(table) => table.serialize(serializer),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for ProviderChoice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct Choice;
@@ -100,14 +109,16 @@ impl<'de> Deserialize<'de> for ProviderChoice {
 }
 
 /// A secret as text, from an environment variable, or from a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SecretSource {
-    /// The secret itself.
-    Text(Secret),
     /// Name of an environment variable.
     Env(String),
     /// Path of a file; white space around the secret is dropped.
     File(PathBuf),
+    /// The secret itself.
+    #[serde(untagged)]
+    Text(Secret),
 }
 
 impl<'de> Deserialize<'de> for SecretSource {
@@ -159,7 +170,7 @@ impl SecretSource {
 }
 
 /// Scopes as a list, or as one text separated by spaces.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Scopes(pub Vec<String>);
 
 impl<'de> Deserialize<'de> for Scopes {
@@ -185,7 +196,7 @@ impl<'de> Deserialize<'de> for Scopes {
 }
 
 /// Whether refreshes run in a process of their own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Detached {
     /// Where it can be had.
@@ -198,7 +209,7 @@ pub enum Detached {
 }
 
 /// Overrides of the provider's and the default windows, in seconds.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WindowOptions {
     /// Time before expiry in which a refresh begins behind the scenes (default 300).
@@ -208,7 +219,7 @@ pub struct WindowOptions {
 }
 
 /// Limits of network steps, in seconds.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
     /// To connect, TLS included.
@@ -268,15 +279,34 @@ impl Config {
         if self.client_id.is_empty() {
             return Err(Error::new(Code::InvalidConfig, "client_id: is empty; expected text"));
         }
-        if self.detached == Detached::Require {
-            return Err(Error::new(
-                Code::Unsupported,
-                "detached: \"require\" needs the helper process, which this version does not have; \
-                 expected \"auto\" or \"off\"",
-            ));
-        }
         Ok(self)
     }
+
+    /// The same configuration for another process of this user, which has neither this one's environment nor its working
+    /// folder: every secret is read, every path absolute.
+    pub(crate) fn resolved(&self) -> Result<Self> {
+        let mut config = self.clone();
+        if let Some(secret) = &mut config.client_secret {
+            *secret = SecretSource::Text(secret.resolve("client_secret")?);
+        }
+        if let Some(path) = &mut config.state_dir {
+            *path = absolute("state_dir", path)?;
+        }
+        if let Some((scheme, path)) = config.store.as_deref().and_then(|text| text.split_once(':'))
+            && matches!(scheme, "sqlite" | "file")
+        {
+            let path = absolute("store", Path::new(path))?;
+            config.store = Some(format!("{scheme}:{}", path.display()));
+        }
+        Ok(config)
+    }
+}
+
+fn absolute(key: &str, path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| {
+        let text = format!("{key}: {} has no absolute path: {error}", path.display());
+        Error::new(Code::InvalidConfig, text)
+    })
 }
 
 /// Reads the options of an operation from JSON text; empty text means none.
@@ -469,6 +499,23 @@ mod tests {
             Config::from_json(&format!(r#"{{"client_id": "c", "provider": {provider}}}"#)).unwrap();
         let error = crate::Client::open(config).unwrap_err();
         assert!(!error.message().contains("5318008"), "{error}");
+    }
+
+    #[test]
+    fn what_another_process_gets_is_the_same_configuration_with_every_secret_read() {
+        let text = r#"{"provider": {"authorization_endpoint": "https://a.example/", "rotation": {"grace": 2.0}},
+            "client_id": "c", "client_secret": {"env": "PATH"}, "scope": "a b", "offline": true, "windows": {"soft": 7},
+            "store": "sqlite:a.db", "state_dir": "state", "user_agent": "u", "redirect_uri": "http://127.0.0.1/"}"#;
+        let resolved = Config::from_json(text).unwrap().resolved().unwrap();
+        let crossed = Config::from_json(&serde_json::to_string(&resolved).unwrap()).unwrap();
+        let secret = crossed.client_secret.clone().unwrap().resolve("client_secret").unwrap();
+        assert_eq!(secret.expose(), std::env::var("PATH").unwrap());
+        assert!(crossed.state_dir.as_ref().unwrap().is_absolute());
+        assert!(crossed.store.as_ref().unwrap().starts_with("sqlite:/"));
+        assert_eq!(
+            serde_json::to_value(&crossed).unwrap(),
+            serde_json::to_value(&resolved).unwrap()
+        );
     }
 
     #[test]

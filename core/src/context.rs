@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, UnixMillis};
 use crate::config::{Config, ProviderChoice, Timeouts, WindowOptions};
+use crate::detached::{Detached, Listener};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
 use crate::http::HttpClient;
@@ -143,7 +144,9 @@ impl Settings {
 
     /// Tells the application; `record` where it concerns one.
     pub(crate) fn tell(&self, kind: Kind, key: &GrantKey, record: Option<&Record>, detail: &str) {
-        let Some(sink) = &self.events else { return };
+        if self.events.is_none() {
+            return;
+        }
         let event = Event {
             event: kind,
             provider: self.provider_name.clone(),
@@ -153,8 +156,14 @@ impl Settings {
             generation: record.map(|record| record.generation),
             detail: detail.to_owned(),
         };
+        self.pass_on(&event);
+    }
+
+    /// Hands an event to the application.
+    fn pass_on(&self, event: &Event) {
+        let Some(sink) = &self.events else { return };
         // A panic of the application's must not unwind through a flight.
-        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| sink(&event)));
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| sink(event)));
     }
 }
 
@@ -172,18 +181,34 @@ pub(crate) fn no_offline_way(provider: &str) -> Error {
     )
 }
 
+impl Listener for Settings {
+    fn event(&self, event: &Event) {
+        self.pass_on(event);
+    }
+
+    fn no_helper(&self, error: &Error) {
+        self.tell(Kind::HelperUnavailable, &GrantKey::nobody(), None, error.message());
+    }
+}
+
 /// What a client has opened in this process.
 pub(crate) struct Context {
     pub(crate) settings: Arc<Settings>,
     pub(crate) http: Arc<HttpClient>,
     pub(crate) store: Arc<dyn Store>,
+    /// Where refreshes run in a process of their own.
+    pub(crate) detached: Option<Detached>,
     discovered: OnceCell<Arc<Provider>>,
 }
 
 impl Context {
-    pub(crate) fn new(settings: Arc<Settings>, store: Arc<dyn Store>) -> Result<Self> {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        store: Arc<dyn Store>,
+        detached: Option<Detached>,
+    ) -> Result<Self> {
         let http = HttpClient::shared(&settings.timeouts, settings.user_agent.as_deref())?;
-        Ok(Context { settings, http, store, discovered: OnceCell::new() })
+        Ok(Context { settings, http, store, detached, discovered: OnceCell::new() })
     }
 
     /// The provider; its metadata is fetched at first use where it was given by issuer.

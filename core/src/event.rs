@@ -1,10 +1,10 @@
 //! What the library tells an application while it works. An event never carries a secret.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Something that happened to a grant or a store.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// What happened.
     pub event: Kind,
@@ -15,18 +15,18 @@ pub struct Event {
     /// The slot of the grant.
     pub slot: String,
     /// The grant's identity, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<String>,
     /// The number of the renewal, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
     /// More, in words for people.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
 /// The kinds of [`Event`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
@@ -44,6 +44,8 @@ pub enum Kind {
     NeedsConsent,
     /// The store failed, or cannot keep a promise of the store contract.
     StoreTrouble,
+    /// There is no helper process: refreshes run in this process, and end with it.
+    HelperUnavailable,
     /// Tokens could not be committed; they are kept in memory and the commit is tried again.
     Uncommitted,
     /// The store was behind what this process remembers, as after a restored backup; the newer record was written back.

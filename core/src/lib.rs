@@ -34,9 +34,11 @@ mod client;
 mod clock;
 mod config;
 mod context;
+mod detached;
 mod error;
 mod event;
 mod grant;
+mod helper;
 mod http;
 pub mod oauth1;
 pub mod oauth2;
@@ -61,6 +63,8 @@ pub use grant::{
     AccessToken, Grant, HeaderOptions, Inspection, PutTokens, RefreshOptions, RevokeOptions,
     TokenOptions, TrailLine,
 };
+#[cfg(unix)]
+pub use helper::serve as serve_helper;
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{Offline, Pkce, Protocol, ProviderTable, Rotation, catalogue_names};
 pub use secret::Secret;

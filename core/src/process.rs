@@ -5,8 +5,8 @@
 //! leaks, never drops, what it inherited. Nothing is built before first use. What even a leaked copy would spoil (a SQLite
 //! connection: its locks do not pass to the child, its bookkeeping does) is closed before the fork.
 
-// The one place with unsafe code: registering the fork handler, and cells that must be readable without a lock that
-// a vanished thread may hold.
+// The one place with unsafe code: registering the fork handler, cells that must be readable without a lock that a vanished
+// thread may hold, and what a helper process asks of the operating system.
 #![allow(unsafe_code)]
 
 use crate::error::{Code, Error, Result};
@@ -232,6 +232,79 @@ fn leave_signals_to_the_host() {
 
 #[cfg(not(unix))]
 fn leave_signals_to_the_host() {}
+
+/// The user whose rights this process has.
+#[cfg(unix)]
+pub(crate) fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// The file of the program or shared library that holds this code.
+#[cfg(unix)]
+pub(crate) fn this_object() -> Option<std::path::PathBuf> {
+    use std::ffi::{CStr, OsStr};
+    use std::mem::MaybeUninit;
+    use std::os::unix::ffi::OsStrExt;
+    let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
+    let here = this_object as fn() -> Option<std::path::PathBuf>;
+    // SAFETY: `dladdr` fills `found` for an address of this program and says whether it did.
+    let name = unsafe {
+        if libc::dladdr(here as *const libc::c_void, found.as_mut_ptr()) == 0 {
+            return None;
+        }
+        found.assume_init().dli_fname
+    };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: it is a text of the dynamic linker, which lives as long as this code is loaded.
+    let name = OsStr::from_bytes(unsafe { CStr::from_ptr(name) }.to_bytes());
+    // A program that was found in PATH has no folder in its name.
+    std::fs::canonicalize(name).ok().or_else(|| std::env::current_exe().ok())
+}
+
+/// Makes this process nobody's child, in a session of its own, with nothing open but its standard streams, not in any folder.
+/// The process that called goes on as the child and its parent ends.
+///
+/// # Errors
+/// When the system refuses.
+///
+/// # Panics
+/// When the process has other threads already: they would vanish.
+#[cfg(unix)]
+pub(crate) fn leave_the_application() -> std::io::Result<()> {
+    assert_eq!(threads(), 1, "a process forks here before it has threads");
+    // SAFETY: there is one thread, so the child has all that the parent had.
+    match unsafe { libc::fork() } {
+        -1 => return Err(std::io::Error::last_os_error()),
+        0 => {}
+        // SAFETY: ends the process at once; nothing of it is needed any more.
+        _ => unsafe { libc::_exit(0) },
+    }
+    rustix::process::setsid()?;
+    std::env::set_current_dir("/")?;
+    close_all_but_the_standard_streams();
+    Ok(())
+}
+
+#[cfg(unix)]
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, std::iter::Iterator::count)
+}
+
+/// What the application left open without wanting to: a lock or a listening socket must not outlive it here.
+#[cfg(unix)]
+fn close_all_but_the_standard_streams() {
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
+    let open: Vec<i32> = open
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| *descriptor > 2)
+        .collect();
+    for descriptor in open {
+        // SAFETY: nothing in this process uses a descriptor yet; one that is closed already gives an error.
+        unsafe { libc::close(descriptor) };
+    }
+}
 
 /// Runs `future` on the library's runtime and gives its result on any executor. Dropping what this returns stops it.
 pub(crate) fn on_runtime<T: Send + 'static, F: Future<Output = Result<T>> + Send + 'static>(

@@ -4,5 +4,6 @@
 
 mod command_line;
 mod grants;
+mod helper;
 mod login;
 mod support;

@@ -143,7 +143,8 @@ pub(crate) fn visit(address: &str) -> String {
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
     let target = &url[url::Position::BeforePath..];
     let mut stream = TcpStream::connect(&host).unwrap();
-    write!(stream, "GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap(); // in one piece: the listener reads no more than it needs
     let mut page = String::new();
     stream.read_to_string(&mut page).unwrap();
     page

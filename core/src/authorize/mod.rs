@@ -43,7 +43,7 @@ pub struct BeginOptions {
 }
 
 /// How `finish` takes the callback.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FinishOptions {
     /// What `begin` was given.
@@ -94,6 +94,8 @@ impl Finished {
 }
 
 /// What a callback led to.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Concluded {
     /// The grant was stored.
     Granted(Box<Record>),

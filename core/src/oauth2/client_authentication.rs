@@ -10,7 +10,9 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 /// A method by its registered name (RFC 7591 section 2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ClientAuthenticationMethod {

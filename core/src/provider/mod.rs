@@ -9,12 +9,12 @@ pub use catalogue::names as catalogue_names;
 use crate::error::{Code, Error, Result};
 use crate::http::check_url;
 use crate::oauth2::ClientAuthenticationMethod;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use url::Url;
 
 /// A catalogue entry, or a provider that the application describes itself.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProviderTable {
     /// Short name; part of the key under which grants are stored. The token endpoint's host when absent.
@@ -54,7 +54,7 @@ pub struct ProviderTable {
 }
 
 /// The protocol of a provider.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// RFC 6749.
@@ -65,7 +65,7 @@ pub enum Protocol {
 }
 
 /// RFC 7636.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pkce {
     /// `code_challenge_method=S256`.
     #[default]
@@ -76,7 +76,7 @@ pub enum Pkce {
 }
 
 /// What a provider needs to give a refresh token.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Offline {
     /// Parameters of the authorization request.
@@ -86,7 +86,7 @@ pub struct Offline {
 }
 
 /// What a provider does with a used refresh token.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rotation {
     /// Seconds in which the previous refresh token may be sent again.

@@ -1,13 +1,15 @@
 //! One refresh (`refresh.md`, One refresh): shared in the process, under the lease, spent, committed first, replayed by losers.
 //!
-//! A flight is a task of its own on the library's runtime. Callers wait for it and may leave; it goes on. The helper process
-//! will take the place of that task; nothing else here changes for it.
+//! A flight is a task of its own on the library's runtime. Callers wait for it and may leave; it goes on. Where there is a
+//! helper process, the task has that one fly, and only waits.
 
 use super::Refresher;
 use super::outcome::Outcome;
-use super::policy::{Refusal, Want};
+use super::policy::Refusal;
 use super::renewal::{self, Answer};
 use crate::clock::{UnixMillis, boottime};
+use crate::detached::Done;
+use crate::detached::protocol::Refresh;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
 use crate::owner::OwnerId;
@@ -81,8 +83,8 @@ impl Flights {
         &self,
         refresher: &Arc<Refresher>,
         key: &GrantKey,
-        seen: Option<&Record>,
-        want: &Want,
+        seen: Option<(String, u64)>,
+        despite: bool,
     ) -> Flight {
         let mut flights = self.0.lock().expect("no holder panics");
         if let Some(flight) = flights.get(key) {
@@ -91,15 +93,10 @@ impl Flights {
         let (send, receive) = watch::channel(None);
         let flight = Flight(receive);
         flights.insert(key.clone(), flight.clone());
-        let pilot = Pilot {
-            refresher: Arc::clone(refresher),
-            key: key.clone(),
-            seen: seen.map(|record| (record.grant_id.clone(), record.generation)),
-            despite: matches!(want, Want::Newer { despite: true, .. }),
-        };
+        let pilot = Pilot { refresher: Arc::clone(refresher), key: key.clone(), seen, despite };
         runtime().spawn(async move {
             let landed = Landed { refresher: Arc::clone(&pilot.refresher), key: pilot.key.clone() };
-            let ended = pilot.fly().await;
+            let ended = pilot.fly_detached().await;
             drop(landed); // first: who wants another renewal does not join the one that ended
             let _ = send.send(Some(ended));
         });
@@ -160,6 +157,30 @@ enum Next {
 }
 
 impl Pilot {
+    /// In the helper process, where there is one.
+    async fn fly_detached(&self) -> Result<Arc<Record>> {
+        let Some(detached) = &self.refresher.context.detached else { return self.fly().await };
+        let refresh = Refresh {
+            key: self.key.clone(),
+            seen: self.seen.clone(),
+            remembered: self.refresher.remembered(&self.key).map(|record| (*record).clone()),
+            despite: self.despite,
+            clock: self.refresher.context.settings.clock.is_set(),
+        };
+        match detached.refresh(refresh).await {
+            Done::Ok(record) => Ok(self.refresher.remember(record)),
+            Done::Failed { error, record } => {
+                match record {
+                    Some(record) => drop(self.refresher.remember(*record)),
+                    None if error.code() == Code::NoGrant => self.refresher.forget(&self.key),
+                    None => {}
+                }
+                Err(error)
+            }
+            Done::NoHelper => self.fly().await,
+        }
+    }
+
     async fn fly(&self) -> Result<Arc<Record>> {
         if let Some(record) = self.offer_uncommitted().await? {
             return Ok(record);

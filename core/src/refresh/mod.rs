@@ -15,6 +15,7 @@ pub(crate) use policy::{Decision, Freshness, Policy, Refusal, Want, decide};
 
 use crate::clock::UnixMillis;
 use crate::context::Context;
+use crate::detached::protocol::Refresh;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
 use crate::store::{Commit, GrantKey, Mark, Record, Retry};
@@ -27,6 +28,9 @@ use tokio::time::Instant;
 
 /// How long a caller refreshes by itself in the soft window, where nothing else can.
 const CALLER_REFRESHES: Duration = Duration::from_secs(2);
+
+/// Longer than any flight takes.
+const LONGEST_FLIGHT: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a caller looks again after a flight that did not give what it wanted.
 const ROUNDS: u32 = 4;
@@ -208,9 +212,7 @@ impl Refresher {
         for flight in self.flights.all() {
             let _ = flight.outcome(deadline).await;
         }
-        while !self.uncommitted.lock().expect("no holder panics").is_empty()
-            && Instant::now() < deadline
-        {
+        while self.has_uncommitted() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -228,7 +230,28 @@ impl Refresher {
     }
 
     fn flight(self: &Arc<Self>, key: &GrantKey, seen: Option<&Record>, want: &Want) -> Flight {
-        self.flights.join_or_start(self, key, seen, want)
+        let seen = seen.map(|record| (record.grant_id.clone(), record.generation));
+        self.flights.join_or_start(
+            self,
+            key,
+            seen,
+            matches!(want, Want::Newer { despite: true, .. }),
+        )
+    }
+
+    /// Renews for another process of the application, which decided to.
+    pub(crate) async fn fly(self: &Arc<Self>, refresh: Refresh) -> Result<Arc<Record>> {
+        if let Some(record) = refresh.remembered {
+            self.remember(record);
+        }
+        let Refresh { key, seen, despite, .. } = refresh;
+        let flight = self.flights.join_or_start(self, &key, seen, despite);
+        flight.outcome(Instant::now() + LONGEST_FLIGHT).await
+    }
+
+    /// Whether an answer is not committed yet.
+    pub(crate) fn has_uncommitted(&self) -> bool {
+        !self.uncommitted.lock().expect("no holder panics").is_empty()
     }
 
     /// A usable access token is never withheld because a refresh failed.

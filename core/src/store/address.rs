@@ -44,6 +44,11 @@ impl Address {
         })
     }
 
+    /// Whether no other process reaches it.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        matches!(self, Address::Memory)
+    }
+
     /// The database file, where it is SQLite.
     pub(crate) fn sqlite_path(&self) -> Option<&Path> {
         match self {

@@ -15,7 +15,7 @@ pub(crate) const FORMAT: u32 = 1;
 const TRAIL_LENGTH: usize = 20;
 
 /// Names one grant: what one subject allowed one client registration, in one slot.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct GrantKey {
     /// The client registration: provider and client identifier.
     pub(crate) client: String,
