@@ -2,12 +2,14 @@
 //
 // Every refresh token is rotated at each use, and a refresh token used twice revokes its whole grant at once: there is
 // no grace. Prints one line {"base_url": …} when it listens. Besides the provider's own endpoints it serves
-// GET /journal: what the token and userinfo endpoints were asked and answered, without tokens, codes or secrets.
+// GET /journal: what the token and userinfo endpoints were asked and answered, without tokens, codes or secrets; and
+// GET /grants: of each grant with refresh tokens its user, how many they are, and whether one is alive.
 import { createServer } from 'node:http';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
 import Provider from 'oidc-provider';
+import MemoryAdapter from './node_modules/oidc-provider/lib/adapters/memory_adapter.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -25,7 +27,43 @@ const client = (fields) => ({
   ...fields,
 });
 
+/** What the provider's own memory is kept in, but for its bound of 1,000 entries, which would forget grants. */
+class Memory {
+  #entries = new Map();
+
+  get(key) {
+    const entry = this.#entries.get(key);
+    if (entry && entry.expiresAt <= Date.now()) {
+      this.#entries.delete(key);
+      return undefined;
+    }
+    return entry?.value;
+  }
+
+  set(key, value, { maxAge = Infinity } = {}) {
+    this.#entries.set(key, { value, expiresAt: Date.now() + maxAge });
+  }
+
+  delete(key) {
+    this.#entries.delete(key);
+  }
+
+  /** Of each grant that ever had a refresh token left: its user, how many it has, whether one may still be used. */
+  grants() {
+    const grants = new Map();
+    for (const [key, { value }] of this.#entries) {
+      if (!key.startsWith('RefreshToken:')) continue;
+      const grant = grants.get(value.grantId) ?? { user: value.accountId, generations: 0, alive: false };
+      grants.set(value.grantId, { ...grant, generations: grant.generations + 1, alive: grant.alive || !value.consumed });
+    }
+    return [...grants].map(([grantId, grant]) => ({ grant_id: grantId, ...grant }));
+  }
+}
+
+const memory = new Memory();
+
 const configuration = {
+  adapter: (model) => new MemoryAdapter(model, memory),
   clients: [
     client({
       client_id: 'confidential',
@@ -85,9 +123,13 @@ function keepJournal(provider) {
       context.body = journal;
       return;
     }
+    if (context.path === '/grants') {
+      context.body = memory.grants();
+      return;
+    }
     await next();
     if (context.oidc?.route === 'userinfo') {
-      note({ event: 'userinfo', status: context.status });
+      note({ event: 'userinfo', status: context.status, sub: context.oidc.account?.accountId });
     }
   });
 }

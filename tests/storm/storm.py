@@ -1,0 +1,300 @@
+"""One run: a provider, a store, a proxy between, users who consent, workers in five languages, and what happens to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import evergrant
+from providers import PROVIDERS, TREE, Manner, Provider
+from proxy import Fault, Proxy, hashed
+from stores import STORES, Store
+from verdict import Evidence, Found, broken, examine
+
+LANGUAGES: dict[str, list[Any]] = {
+    "rust": [TREE / "target/debug/evergrant-storm-worker"],
+    "python": [sys.executable, TREE / "tests/storm/worker.py"],
+    "node": ["node", TREE / "tests/storm/worker.mjs"],
+    "php": ["php", "-d", f"extension={TREE / 'target/php/modules/evergrant.so'}", TREE / "tests/storm/worker.php"],
+    "c": [TREE / "target/storm/worker-c"],
+}
+EVERGRANT = TREE / "target/debug/evergrant"
+HELPER = {"EVERGRANT_HELPER": str(EVERGRANT)}
+
+TASKS = 4
+CALLS_PER_SECOND = 25
+AT_ONCE = 8
+"""Users who consent, or grants that are tried, at the same time."""
+STOPS_WITHIN_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One line of the table before it is run."""
+
+    scenario: str
+    about: str
+    store: str
+    server: str
+    grants: int
+    seconds: float
+    seed: int
+    manner: Manner
+    faults: tuple[dict[str, Any], ...]
+    acts: tuple[dict[str, Any], ...]
+    promises: dict[str, Any]
+    config: dict[str, Any] = field(default_factory=dict)
+    """Added to the configuration of every client."""
+
+
+@dataclass
+class Worker:
+    """A process of the application."""
+
+    name: str
+    language: str
+    process: subprocess.Popen[str]
+    killed: bool = False
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    errors: str = ""
+    readers: list[threading.Thread] = field(default_factory=list)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+
+class Run:
+    """Everything of one run. The acts of `acts.py` get it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.chance = random.Random(plan.seed)
+        self.folder = Path(tempfile.mkdtemp(prefix="evergrant-storm-"))
+        self.folder.chmod(0o755)
+        self.workers: list[Worker] = []
+        self.workers_lock = threading.Lock()
+        self.started = 0
+        self.over = threading.Event()
+        self.problems: list[str] = []
+        self.gone_on_purpose: set[str] = set()
+        self.store_away: tuple[float, float] | None = None
+        self.subject_of_line: dict[str, str] = {}
+        self.kills = 0
+        self.wrapped: Callable[[list[str], int], list[str]] = lambda command, _number: command
+        """How an act wants a worker's command to be run."""
+        self.store: Store = STORES[plan.store](self.folder)
+        self.provider: Provider = PROVIDERS[plan.server](plan.manner)
+        self.proxy = Proxy(self.provider.base_url + self.provider.token_path, plan.seed)
+        self.proxy.process_of = self.pid_of
+        self.proxy.casualty = self.note_killed
+
+    def close(self) -> None:
+        self.over.set()
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.kill()
+            worker.process.wait()
+        self.proxy.close()
+        self.provider.close()
+        self.store.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- Configuration and consent ---
+
+    @property
+    def api(self) -> str:
+        return self.provider.base_url + self.provider.api_path
+
+    def configuration(self, name: str) -> dict[str, Any]:
+        base = self.provider.configuration(self.proxy.url)
+        own = {"store": self.store.address, "user_agent": name, "state_dir": str(self.folder / "state")}
+        return {**base, **own, **self.plan.config}
+
+    def open(self, name: str = "storm-driver", **config: Any) -> evergrant.Client:
+        return evergrant.Client(**{**self.configuration(name), **config})
+
+    def consent(self, client: evergrant.Client, subject: str) -> None:
+        start = client.begin(subject)
+        client.finish(self.provider.consent(start.url, subject))
+        # Which line of refresh tokens is whose: the proxy saw the access token that came with the first.
+        access = hashed(client.grant(subject).access_token().token)
+        line = next(entry.issued for entry in reversed(self.proxy.journal) if entry.access == access)
+        self.subject_of_line[line or ""] = subject
+
+    def consent_all(self) -> None:
+        with self.open() as client, ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda subject: self.consent(client, subject), self.subjects))
+
+    @property
+    def subjects(self) -> list[str]:
+        return [f"u{number}" for number in range(self.plan.grants)]
+
+    # --- Workers ---
+
+    def start_workers(self) -> None:
+        for language in LANGUAGES:
+            self.start_worker(language)
+
+    def start_worker(self, language: str) -> Worker:
+        self.started += 1
+        name = f"storm-{self.started}-{language}"
+        work = {
+            "config": self.configuration(name),
+            "url": self.api,
+            "grants": self.plan.grants,
+            "tasks": TASKS,
+            "rate": CALLS_PER_SECOND,
+        }
+        command = [*map(str, LANGUAGES[language]), json.dumps(work)]
+        process = subprocess.Popen(self.wrapped(command, self.started), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=os.environ | HELPER)
+        worker = Worker(name, language, process)
+        for read in (self._read_lines, self._read_errors):
+            reader = threading.Thread(target=read, args=[worker], daemon=True)
+            reader.start()
+            worker.readers.append(reader)
+        with self.workers_lock:
+            self.workers.append(worker)
+        return worker
+
+    def _read_lines(self, worker: Worker) -> None:
+        assert worker.process.stdout is not None
+        for line in worker.process.stdout:
+            try:
+                worker.lines.append(json.loads(line))
+            except ValueError:
+                pass  # the last line of one that was killed while it wrote
+
+    def _read_errors(self, worker: Worker) -> None:
+        assert worker.process.stderr is not None
+        worker.errors = worker.process.stderr.read()
+
+    def living(self) -> list[Worker]:
+        with self.workers_lock:
+            return [worker for worker in self.workers if worker.process.poll() is None and not worker.killed]
+
+    def kill(self, worker: Worker) -> None:
+        worker.killed = True
+        self.kills += 1
+        worker.process.kill()
+
+    def note_killed(self, pid: int) -> None:
+        for worker in self.living():
+            if worker.pid == pid:
+                worker.killed = True
+        self.kills += 1
+
+    def pid_of(self, application: str) -> int | None:
+        return next((worker.pid for worker in self.living() if worker.name == application), None)
+
+    def tend(self) -> None:
+        """Starts anew what was killed, and notes what ended by itself."""
+        with self.workers_lock:
+            ended = [worker for worker in self.workers if worker.process.poll() is not None and worker.readers]
+        for worker in ended:
+            for reader in worker.readers:
+                reader.join()
+            worker.readers = []
+            if not worker.killed:
+                said = worker.errors.strip()[-500:]
+                self.problems.append(f"{worker.name} ended by itself ({worker.process.returncode}): {said}")
+            if not self.over.is_set():
+                self.start_worker(worker.language)
+
+    def stop_workers(self) -> None:
+        self.over.set()
+        for worker in self.living():
+            worker.process.send_signal(signal.SIGTERM)
+        for worker in self.workers:
+            try:
+                worker.process.wait(STOPS_WITHIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.problems.append(f"{worker.name} did not stop")
+                worker.process.kill()
+            for reader in worker.readers:
+                reader.join()
+            if worker.process.returncode != 0 and not worker.killed:
+                self.problems.append(f"{worker.name} ended with {worker.process.returncode}: {worker.errors.strip()[-500:]}")
+
+    # --- The run itself ---
+
+    def run(self) -> tuple[Found, list[str]]:
+        from acts import ACTS
+
+        acts = [ACTS[act["act"]](self, **{key: value for key, value in act.items() if key != "act"})
+                for act in self.plan.acts]
+        for act in acts:
+            act.prepare()
+        self.consent_all()
+        before = self.inspected()
+        self.start_workers()
+        while sum(bool(worker.lines) for worker in self.living()) < len(LANGUAGES):
+            time.sleep(0.05)  # until each has told of its first second
+            self.tend()
+        began = time.time()
+        self.proxy.faults = [Fault(**fault) for fault in self.plan.faults]
+        threads = [threading.Thread(target=act.go) for act in acts]
+        for thread in threads:
+            thread.start()
+        while (left := began + self.plan.seconds - time.time()) > 0:
+            self.over.wait(min(left, 0.1))
+            self.tend()
+        self.proxy.faults = []
+        self.over.set()
+        for thread in threads:
+            thread.join()
+        self.stop_workers()
+        ended = time.time()
+        after = self.inspected()
+        for act in acts:
+            act.finish()
+        trial = self.tried(list(before))
+        evidence = Evidence(self.proxy.journal, began, ended, before, after, trial, store_away=self.store_away,
+                            gone_on_purpose=self.gone_on_purpose, problems=self.problems)
+        self.count_calls(evidence)
+        found = examine(evidence, self.subject_of_line)
+        return found, broken(found, evidence, self.plan.promises)
+
+    def inspected(self) -> dict[str, dict[str, Any]]:
+        with self.open() as client:
+            return {grant["subject"]: grant for grant in client.list()}
+
+    def tried(self, subjects: list[str]) -> dict[str, str | None]:
+        """Renews every grant once more and calls the API with it: whether its refresh token is alive shows only so."""
+        with self.open("storm-trial") as client, ThreadPoolExecutor(AT_ONCE) as pool:
+            return dict(zip(subjects, pool.map(lambda subject: self.try_one(client, subject), subjects)))
+
+    def try_one(self, client: evergrant.Client, subject: str) -> str | None:
+        grant = client.grant(subject)
+        try:
+            stands = grant.inspect()
+            if stands["status"] != "active":
+                return stands["reason"] or stands["status"]
+            grant.refresh(force=True)  # whatever back-off the faults left
+            status = grant.get(self.api).status
+        except evergrant.Error as error:
+            return error.reason or error.code
+        return None if status == 200 else f"API status {status}"
+
+    def count_calls(self, evidence: Evidence) -> None:
+        for worker in self.workers:
+            for line in worker.lines:
+                evidence.longest_gap = max(evidence.longest_gap, line.get("gap", 0.0))
+                if "failure" not in line:
+                    evidence.calls_ok += line["ok"]
+                elif line["failure"] != "still waiting":
+                    evidence.failures.append({**line, "worker": worker.name})
