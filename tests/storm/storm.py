@@ -240,6 +240,7 @@ class Run:
         for act in acts:
             act.prepare()
         self.consent_all()
+        counted_from = time.time()
         before = self.inspected()
         self.start_workers()
         while sum(bool(worker.lines) for worker in self.living()) < len(LANGUAGES):
@@ -263,7 +264,7 @@ class Run:
         for act in acts:
             act.finish()
         trial = self.tried(list(before))
-        evidence = Evidence(self.proxy.journal, began, ended, before, after, trial, store_away=self.store_away,
+        evidence = Evidence(self.proxy.journal, counted_from, ended, before, after, trial, store_away=self.store_away,
                             gone_on_purpose=self.gone_on_purpose, problems=self.problems)
         self.count_calls(evidence)
         found = examine(evidence, self.subject_of_line)

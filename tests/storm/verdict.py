@@ -176,6 +176,7 @@ def broken(found: Found, evidence: Evidence, expected: dict[str, Any]) -> list[s
 
     want(found.expiries > 0 or expected.get("no_expiries", False), "nothing was renewed: the run proves nothing")
     want(found.calls_ok > 0 or expected.get("no_calls", False), "no call came through: the run proves nothing")
+    want(found.requests >= found.expiries, f"{found.expiries} generations by {found.requests} requests: the count is wrong")
     want(found.parallel == 0, f"{found.parallel} repeats beside a request under way")
     for key, value in expected.items():
         match key:
