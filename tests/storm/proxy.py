@@ -83,6 +83,8 @@ class Proxy:
         """The process of an application, by its user agent."""
         self.casualty: Callable[[int], None] = lambda _pid: None
         """Told of each process that was killed."""
+        self._tokens: dict[str, tuple[str, str, float]] = {}
+        """Of each refresh token, by its hash: the first one of its line, itself, and when it was issued."""
         self._chance = random.Random(seed)
         self._struck: set[str] = set()
         self._loop = asyncio.new_event_loop()
@@ -98,6 +100,10 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._server.close()
+
+    def newest_of(self, line: str) -> tuple[str, float]:
+        """The last refresh token that the server gave in the line that began with this one, and when that was."""
+        return max(((token, at) for of, token, at in list(self._tokens.values()) if of == line), key=lambda pair: pair[1])
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         entry: TokenRequest | None = None
@@ -139,7 +145,9 @@ class Proxy:
             return
         entry.reached = True
         answer = await self._forward(head, body)
-        learn(entry, answer)
+        if (token := learn(entry, answer)) is not None and entry.issued not in self._tokens:
+            line, _, _ = self._tokens.get(entry.presented or "", (entry.issued, "", 0.0))
+            self._tokens[entry.issued or ""] = (line or "", token, time.time())
         if fault is not None and fault.when == "after" and await self._strike(fault, entry, answer, writer):
             return
         # Noted before it is written: whoever reads it may send the next request at once.
@@ -222,8 +230,8 @@ def resume(pid: int) -> None:
         pass  # it was killed meanwhile
 
 
-def learn(entry: TokenRequest, answer: bytes) -> None:
-    """What the server said, without the tokens themselves."""
+def learn(entry: TokenRequest, answer: bytes) -> str | None:
+    """Notes what the server said, without the tokens themselves; gives the refresh token, if there is one."""
     head, _, body = answer.partition(b"\r\n\r\n")
     entry.answered_at = time.time()
     entry.status = int(head.split(b" ", 2)[1]) if head.startswith(b"HTTP/1.") else None
@@ -232,12 +240,13 @@ def learn(entry: TokenRequest, answer: bytes) -> None:
     try:
         tokens: dict[str, Any] = json.loads(body)
     except ValueError:
-        return
+        return None
     if entry.status == 200:
         # A server that does not rotate may leave the refresh token out: the old one stays the newest.
         entry.issued = hashed(tokens.get("refresh_token")) or entry.presented
         entry.access = hashed(tokens.get("access_token"))
         entry.lifetime = tokens.get("expires_in")
+    return tokens.get("refresh_token")
 
 
 def hashed(token: str | None) -> str | None:

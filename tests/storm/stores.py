@@ -32,6 +32,10 @@ class Store:
     def restore_copy(self) -> None:
         raise NotImplementedError
 
+    def change(self, statements: str) -> list[Any]:
+        """Runs SQL that is not the library's; the rows of the last statement."""
+        raise NotImplementedError(f"{type(self).__name__} speaks no SQL")
+
     def close(self) -> None:
         pass
 
@@ -51,6 +55,14 @@ class Sqlite(Store):
     def start(self) -> None:
         self._lock.execute("ROLLBACK")
         self._lock.close()
+
+    def change(self, statements: str) -> list[Any]:
+        with sqlite3.connect(self.path, timeout=30) as connection:
+            rows: list[Any] = []
+            for statement in statements.split(";"):
+                rows = connection.execute(statement).fetchall()
+        connection.close()
+        return rows
 
     def keep_copy(self) -> None:
         copied(self.path, self.copy)
@@ -126,6 +138,9 @@ class Postgres(Service):
         statements = [f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM copy."{table}"'
                       for table in self.tables()]
         self.ask("; ".join(["BEGIN", *statements, "COMMIT"]))
+
+    def change(self, statements: str) -> list[Any]:
+        return self.ask(statements)
 
     def ask(self, statements: str, database: str | None = None) -> list[Any]:
         import psycopg

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import evergrant
+from acts import ACTS, Act, child_of
 from providers import PROVIDERS, TREE, Manner, Provider
 from proxy import Fault, Proxy, hashed
 from stores import STORES, Store
@@ -72,9 +73,18 @@ class Worker:
     errors: str = ""
     readers: list[threading.Thread] = field(default_factory=list)
 
+    is_wrapped: bool = False
+
     @property
     def pid(self) -> int:
-        return self.process.pid
+        """Of the worker itself, also where it runs as the child of a command that gives it a namespace."""
+        return (child_of(self.process.pid) if self.is_wrapped else None) or self.process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            pass  # it ended by itself, and `tend` will tell
 
 
 class Run:
@@ -93,7 +103,8 @@ class Run:
         self.gone_on_purpose: set[str] = set()
         self.store_away: tuple[float, float] | None = None
         self.subject_of_line: dict[str, str] = {}
-        self.kills = 0
+        """For whom the first refresh token of a line of them was given; the latest of a subject last."""
+        self.extra_config = dict(plan.config)
         self.wrapped: Callable[[list[str], int], list[str]] = lambda command, _number: command
         """How an act wants a worker's command to be run."""
         self.store: Store = STORES[plan.store](self.folder)
@@ -106,7 +117,7 @@ class Run:
         self.over.set()
         for worker in self.workers:
             if worker.process.poll() is None:
-                worker.process.kill()
+                worker.signal(signal.SIGKILL)
             worker.process.wait()
         self.proxy.close()
         self.provider.close()
@@ -122,7 +133,7 @@ class Run:
     def configuration(self, name: str) -> dict[str, Any]:
         base = self.provider.configuration(self.proxy.url)
         own = {"store": self.store.address, "user_agent": name, "state_dir": str(self.folder / "state")}
-        return {**base, **own, **self.plan.config}
+        return {**base, **own, **self.extra_config}
 
     def open(self, name: str = "storm-driver", **config: Any) -> evergrant.Client:
         return evergrant.Client(**{**self.configuration(name), **config})
@@ -134,6 +145,9 @@ class Run:
         access = hashed(client.grant(subject).access_token().token)
         line = next(entry.issued for entry in reversed(self.proxy.journal) if entry.access == access)
         self.subject_of_line[line or ""] = subject
+
+    def line_of(self, subject: str) -> str:
+        return next(line for line, whose in reversed(self.subject_of_line.items()) if whose == subject)
 
     def consent_all(self) -> None:
         with self.open() as client, ThreadPoolExecutor(AT_ONCE) as pool:
@@ -160,9 +174,10 @@ class Run:
             "rate": CALLS_PER_SECOND,
         }
         command = [*map(str, LANGUAGES[language]), json.dumps(work)]
-        process = subprocess.Popen(self.wrapped(command, self.started), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, env=os.environ | HELPER)
-        worker = Worker(name, language, process)
+        wrapped = self.wrapped(command, self.started)
+        process = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=os.environ | HELPER)
+        worker = Worker(name, language, process, is_wrapped=wrapped is not command)
         for read in (self._read_lines, self._read_errors):
             reader = threading.Thread(target=read, args=[worker], daemon=True)
             reader.start()
@@ -189,14 +204,12 @@ class Run:
 
     def kill(self, worker: Worker) -> None:
         worker.killed = True
-        self.kills += 1
-        worker.process.kill()
+        worker.signal(signal.SIGKILL)
 
     def note_killed(self, pid: int) -> None:
         for worker in self.living():
             if worker.pid == pid:
                 worker.killed = True
-        self.kills += 1
 
     def pid_of(self, application: str) -> int | None:
         return next((worker.pid for worker in self.living() if worker.name == application), None)
@@ -218,28 +231,31 @@ class Run:
     def stop_workers(self) -> None:
         self.over.set()
         for worker in self.living():
-            worker.process.send_signal(signal.SIGTERM)
+            worker.signal(signal.SIGTERM)
         for worker in self.workers:
             try:
                 worker.process.wait(STOPS_WITHIN_SECONDS)
             except subprocess.TimeoutExpired:
                 self.problems.append(f"{worker.name} did not stop")
-                worker.process.kill()
+                worker.signal(signal.SIGKILL)
+                worker.killed = True
+                worker.process.wait()
             for reader in worker.readers:
                 reader.join()
-            if worker.process.returncode != 0 and not worker.killed:
+            ended_before_it_listened = worker.process.returncode == -signal.SIGTERM and not worker.lines
+            if worker.process.returncode != 0 and not worker.killed and not ended_before_it_listened:
                 self.problems.append(f"{worker.name} ended with {worker.process.returncode}: {worker.errors.strip()[-500:]}")
 
     # --- The run itself ---
 
     def run(self) -> tuple[Found, list[str]]:
-        from acts import ACTS
-
-        acts = [ACTS[act["act"]](self, **{key: value for key, value in act.items() if key != "act"})
+        acts: list[Act] = [ACTS[act["act"]](self, **{key: value for key, value in act.items() if key != "act"})
                 for act in self.plan.acts]
         for act in acts:
             act.prepare()
         self.consent_all()
+        for act in acts:
+            act.consented()
         counted_from = time.time()
         before = self.inspected()
         self.start_workers()
