@@ -4,7 +4,6 @@ own while the workers work, and finishes when they have ended. All that it finds
 from __future__ import annotations
 
 import base64
-import json
 import subprocess
 import time
 import urllib.error
@@ -179,9 +178,8 @@ class Rekey(Act):
         from storm import EVERGRANT
 
         self.wait(self.at)
-        configuration = self.run.folder / "rekey.json"
-        configuration.write_text(json.dumps({"clients": {"storm": self.run.configuration("storm-rekey")}}))
-        done = subprocess.run([EVERGRANT, "rekey", "--json", "--config", configuration], capture_output=True, text=True)
+        command = [EVERGRANT, "rekey", "--json", "--config", self.run.command_line_configuration()]
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             self.run.problems.append(f"rekey failed: {done.stderr.strip()}")
 

@@ -100,6 +100,15 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._server.close()
+        self._loop.run_until_complete(self._leave())
+        self._loop.close()
+
+    async def _leave(self) -> None:
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close in the next round of the loop
 
     def newest_of(self, line: str) -> tuple[str, float]:
         """The last refresh token that the server gave in the line that began with this one, and when that was."""
@@ -283,13 +292,20 @@ def sender(writer: asyncio.StreamWriter) -> int | None:
     ends = {(fields[1].rpartition(":")[2], fields[2].rpartition(":")[2]): fields[9]
             for fields in (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])}
     inode = ends.get((f"{far:04X}", f"{near:04X}"))
-    wanted = f"socket:[{inode}]"
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
+    holders = (int(process.name) for process in Path("/proc").iterdir() if process.name.isdigit())
+    return next((pid for pid in holders if pid != os.getpid() and holds(pid, f"socket:[{inode}]")), None)
+
+
+def holds(pid: int, socket: str) -> bool:
+    """Whether one of a process's descriptors is this socket."""
+    try:
+        descriptors = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return False  # it ended
+    for descriptor in descriptors:
         try:
-            if any(os.readlink(descriptor) == wanted for descriptor in os.scandir(process / "fd")):
-                return int(process.name)
+            if os.readlink(f"/proc/{pid}/fd/{descriptor}") == socket:
+                return True
         except OSError:
-            continue  # it ended, or a descriptor was closed, while it was looked at
-    return None
+            continue  # it was closed while it was looked at
+    return False

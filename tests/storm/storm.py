@@ -59,6 +59,8 @@ class Plan:
     promises: dict[str, Any]
     config: dict[str, Any] = field(default_factory=dict)
     """Added to the configuration of every client."""
+    kind: str = "workers"
+    """Or one of `special.py`."""
 
 
 @dataclass
@@ -145,6 +147,12 @@ class Run:
         access = hashed(client.grant(subject).access_token().token)
         line = next(entry.issued for entry in reversed(self.proxy.journal) if entry.access == access)
         self.subject_of_line[line or ""] = subject
+
+    def command_line_configuration(self) -> Path:
+        """A file for `evergrant --config`, with one client."""
+        path = self.folder / "config.toml"
+        path.write_text(f"clients = {{ storm = {in_toml(self.configuration('storm-command'))} }}\n")
+        return path
 
     def line_of(self, subject: str) -> str:
         return next(line for line, whose in reversed(self.subject_of_line.items()) if whose == subject)
@@ -315,3 +323,12 @@ class Run:
                     evidence.calls_ok += line["ok"]
                 elif line["failure"] != "still waiting":
                     evidence.failures.append({**line, "worker": worker.name})
+
+
+def in_toml(value: Any) -> str:
+    """As an inline value (TOML 1.0)."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {in_toml(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(in_toml, value)) + "]"
+    return json.dumps(value)

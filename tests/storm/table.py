@@ -97,6 +97,7 @@ def chosen(options: argparse.Namespace) -> Iterator[Any]:
                                     acts=tuple(variant.get("acts", [])),
                                     promises=variant["must"],
                                     config=variant.get("config", {}),
+                                    kind=variant.get("kind", "workers"),
                                 )
 
 
@@ -113,11 +114,13 @@ def build() -> None:
 
 def row_of(plan: Any) -> list[str]:
     """Runs a line of the table. What keeps it from being run to its end breaks it, too."""
+    from special import Keepalive, Places
     from storm import Run
 
+    kinds = {"workers": Run, "keepalive": Keepalive, "places": Places}
     key = [plan.scenario, plan.store, plan.server, str(plan.seed)]
     try:
-        run = Run(plan)
+        run = kinds[plan.kind](plan)
         try:
             found, complaints = run.run()
         finally:
