@@ -1,4 +1,4 @@
-.PHONY: demo kill-test test lint bench generate clean
+.PHONY: demo kill-test test storm lint bench generate clean
 
 demo:      ## One grant, five languages, 20 seconds: ends with a table from the provider's journal.
 	@scripts/setup demo
@@ -11,6 +11,10 @@ kill-test: ## Kills one of the demo's programs every few seconds, 20 times: no g
 test:      ## All tests of all languages.
 	@scripts/setup test
 	@scripts/test
+
+storm:     ## Five languages, five stores, three servers and harm done on purpose: ends with the table (about an hour).
+	@scripts/setup test
+	@scripts/storm
 
 lint:      ## Formatting, lints and drift of generated files.
 	@scripts/setup test
