@@ -356,7 +356,8 @@ impl Record {
         if self.is_tombstone() || self.grant_id != commit.grant_id {
             return Merged::Superseded;
         }
-        if self.generation == commit.generation {
+        // A record that is behind was restored from a backup: this answer is the newest there is.
+        if self.generation <= commit.generation {
             return Merged::Write(Box::new(self.renewed(commit)));
         }
         if self.generation == commit.generation + 1 {
@@ -368,7 +369,7 @@ impl Record {
     fn renewed(&self, commit: &Commit) -> Record {
         let mut next = self.clone();
         next.tokens = Some(self.carried_over(&commit.tokens));
-        next.generation += 1;
+        next.generation = commit.generation + 1;
         next.committed_fencing = commit.fencing;
         next.alternate = None;
         next.set_status(Status::Active, None, commit.at);
@@ -573,6 +574,12 @@ pub(crate) mod tests {
         let second = written(record().merge(&commit(1, 1, tokens("a2", Some("r2")))));
         let third = written(second.merge(&commit(2, 2, tokens("a3", Some("r3")))));
         assert!(matches!(third.merge(&commit(1, 9, tokens("x", Some("x")))), Merged::Superseded));
+    }
+
+    #[test]
+    fn an_answer_that_meets_a_restored_record_is_kept() {
+        let next = written(record().merge(&commit(4, 1, tokens("a5", Some("r5")))));
+        assert_eq!((next.generation, next.refresh_token()), (5, Some(&"r5".into())));
     }
 
     #[test]
