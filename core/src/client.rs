@@ -315,6 +315,7 @@ impl Inner {
                 self.adapter(Caller::CallingThread { queue, methods: Arc::clone(methods) }, codec)?
             }
         };
+        self.tell_weaknesses(&store);
         let detached = (self.detached != DetachedMode::Off).then(|| {
             let listener: Arc<dyn Listener> = Arc::<Settings>::clone(&self.settings);
             Detached::new(self.config.clone(), self.detached, listener)
@@ -322,6 +323,22 @@ impl Inner {
         let context = Context::new(Arc::clone(&self.settings), store, detached)?;
         let refresher = Refresher::new(Arc::new(context), Arc::clone(&self.epoch));
         Ok(Here { refresher, calling_thread })
+    }
+
+    /// Tells, behind the scenes, what the store's database is set up not to promise.
+    fn tell_weaknesses(&self, store: &Arc<dyn Store>) {
+        if store.weaknesses().is_none() {
+            return;
+        }
+        let (settings, store) = (Arc::clone(&self.settings), Arc::clone(store));
+        runtime().spawn(async move {
+            let asked =
+                store.weaknesses().expect("a store that is asked at all can be asked again");
+            // A server that does not answer is told by whatever wants to use it.
+            for weakness in asked.await.unwrap_or_default() {
+                settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, &weakness);
+            }
+        });
     }
 
     fn adapter(&self, caller: Caller, codec: Arc<Codec>) -> Result<Arc<ApplicationStoreAdapter>> {

@@ -120,6 +120,7 @@ pub(crate) struct Passage(());
 
 impl Passage {
     pub(crate) fn enter() -> Self {
+        forks();
         GATE.enter();
         Passage(())
     }

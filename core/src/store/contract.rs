@@ -59,6 +59,16 @@ pub(crate) trait Rows: Send + Sync {
     fn changed<'a>(&'a self, _key: &'a GrantKey) -> Option<BoxFuture<'a, ()>> {
         None
     }
+
+    /// Asks the database what it is set up not to promise, one sentence each, where that depends on how it is set up.
+    fn weaknesses(&self) -> Option<BoxFuture<'_, Result<Vec<String>>>> {
+        None
+    }
+
+    /// Whether a write is on the disk when it returns; otherwise it is there a few seconds later.
+    fn is_durable_at_once(&self) -> bool {
+        true
+    }
 }
 
 /// A store over the rows of a database.
@@ -311,5 +321,13 @@ impl<R: Rows> Store for Contract<R> {
 
     fn changed<'a>(&'a self, key: &'a GrantKey) -> Option<BoxFuture<'a, ()>> {
         self.rows.changed(key)
+    }
+
+    fn weaknesses(&self) -> Option<BoxFuture<'_, Result<Vec<String>>>> {
+        self.rows.weaknesses()
+    }
+
+    fn is_durable_at_once(&self) -> bool {
+        self.rows.is_durable_at_once()
     }
 }

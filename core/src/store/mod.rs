@@ -208,6 +208,16 @@ pub(crate) trait Store: Send + Sync {
     fn changed<'a>(&'a self, _key: &'a GrantKey) -> Option<BoxFuture<'a, ()>> {
         None
     }
+
+    /// Asks the database what it is set up not to promise, one sentence each, where that depends on how it is set up.
+    fn weaknesses(&self) -> Option<BoxFuture<'_, Result<Vec<String>>>> {
+        None
+    }
+
+    /// Whether a write is on the disk when it returns; where not, whoever commits keeps a sealed copy for some seconds.
+    fn is_durable_at_once(&self) -> bool {
+        true
+    }
 }
 
 /// Records of a client registration, tombstones left out, by subject and slot.
