@@ -3,6 +3,7 @@
 use super::Store;
 use super::codec::Codec;
 use super::contract::Contract;
+use super::file::FileRows;
 use super::memory::MemoryRows;
 use super::sqlite::SqliteRows;
 use crate::error::{Code, Error, Result};
@@ -10,13 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What is told where a store's address is wrong.
-const EXPECTED: &str = "expected \"sqlite:PATH\", \"memory:\" or a store of your own";
+const EXPECTED: &str =
+    "expected \"sqlite:PATH\", \"file:FOLDER\", \"memory:\" or a store of your own";
 
 /// The address of a built-in store.
 #[derive(Clone, Debug)]
 pub(crate) enum Address {
     Memory,
     Sqlite(PathBuf),
+    File(PathBuf),
 }
 
 impl Address {
@@ -25,7 +28,8 @@ impl Address {
         match text.split_once(':') {
             Some(("memory", "")) => Ok(Address::Memory),
             Some(("sqlite", path)) if !path.is_empty() => absolute(path).map(Address::Sqlite),
-            Some(("postgres" | "postgresql" | "mysql" | "redis" | "file", _)) => Err(Error::new(
+            Some(("file", path)) if !path.is_empty() => absolute(path).map(Address::File),
+            Some(("postgres" | "postgresql" | "mysql" | "redis", _)) => Err(Error::new(
                 Code::Unsupported,
                 format!("store: this version has no such store; {EXPECTED}"),
             )),
@@ -41,6 +45,7 @@ impl Address {
         Ok(match self {
             Address::Memory => Arc::new(Contract::new(MemoryRows::default(), codec)),
             Address::Sqlite(path) => Arc::new(Contract::new(SqliteRows::open(path)?, codec)),
+            Address::File(path) => Arc::new(Contract::new(FileRows::open(path)?, codec)),
         })
     }
 
@@ -53,7 +58,7 @@ impl Address {
     pub(crate) fn sqlite_path(&self) -> Option<&Path> {
         match self {
             Address::Sqlite(path) => Some(path),
-            Address::Memory => None,
+            Address::Memory | Address::File(_) => None,
         }
     }
 }

@@ -4,6 +4,7 @@ mod address;
 mod application;
 mod codec;
 mod contract;
+mod file;
 mod foreign;
 mod lease;
 mod memory;

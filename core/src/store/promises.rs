@@ -91,7 +91,7 @@ impl Rows {
 
 /// Every store, by name.
 fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
-    let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
+    let path = |suffix| std::env::temp_dir().join(format!("evergrant-{}{suffix}", random_id()));
     let codec = Arc::<Codec>::default;
     let built_in = |text: &str| Address::parse(text).unwrap().open(codec()).unwrap();
     let application = |only_load_and_save| {
@@ -100,7 +100,8 @@ fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
     };
     vec![
         ("memory", built_in("memory:")),
-        ("sqlite", built_in(&format!("sqlite:{}", path.display()))),
+        ("sqlite", built_in(&format!("sqlite:{}", path(".db").display()))),
+        ("file", built_in(&format!("file:{}", path("").display()))),
         ("application", application(false)),
         ("application with load and save only", application(true)),
     ]

@@ -5,11 +5,11 @@ use super::{GrantKey, Record, Status};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// What can be told of a record without opening it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub(crate) grant_id: String,
     pub(crate) generation: u64,
