@@ -2,7 +2,7 @@
 
 use crate::authorize::{self, BeginOptions, Concluded, FinishOptions, Finished, Start};
 use crate::clock::UnixMillis;
-use crate::config::{Config, Detached as DetachedMode};
+use crate::config::{Config, Detached as DetachedMode, Encryption, SecretSource};
 use crate::context::{Context, Settings};
 use crate::detached::protocol::Finish;
 use crate::detached::{Detached, Done, Listener};
@@ -11,9 +11,11 @@ use crate::event::{Event, EventSink, Kind};
 use crate::grant::{Grant, Inspection, PutTokens};
 use crate::process::{Passage, ProcessCell, on_runtime, runtime, task_error};
 use crate::refresh::Refresher;
+use crate::rekey::{self, RekeyOptions, Rekeyed};
+use crate::secret::Secret;
 use crate::store::{
     self, Address, ApplicationStoreAdapter, Caller, CallingThread, Codec, ForeignStore, GrantKey,
-    Method, Store,
+    KeyRing, Method, Store,
 };
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -36,7 +38,13 @@ pub struct Environment {
     pub store: Option<ApplicationStore>,
     /// Where events go.
     pub events: Events,
+    /// Gives the keys of encryption at rest, in place of `encryption.keys` in the configuration.
+    pub keys: Option<KeyCallback>,
 }
+
+/// Gives the keys of encryption at rest, the first seals, or says in words why it cannot. It is asked once, when a client is
+/// opened.
+pub type KeyCallback = Arc<dyn Fn() -> std::result::Result<Vec<Secret>, String> + Send + Sync>;
 
 /// A token store of the application's own.
 pub enum ApplicationStore {
@@ -70,6 +78,7 @@ struct Inner {
     /// What a helper is given.
     config: Value,
     store: StoreChoice,
+    keys: Option<Arc<KeyRing>>,
     queue: Option<Arc<EventQueue>>,
     epoch: Arc<AtomicU32>,
     closed: AtomicBool,
@@ -118,11 +127,13 @@ impl Client {
             _ => DetachedMode::Off, // nobody else reaches the store
         };
         Detached::check(detached)?;
+        let keys = KeyRing::resolve(config.encryption.as_ref(), environment.keys.as_deref())?;
         let inner = Inner {
             settings,
             detached,
-            config: resolved_for_helper(&config, &store)?,
+            config: resolved_for_helper(&config, &store, keys.as_ref())?,
             store,
+            keys: keys.map(Arc::new),
             queue,
             epoch: Arc::default(),
             closed: AtomicBool::new(false),
@@ -201,6 +212,39 @@ impl Client {
             let settings = &refresher.context.settings;
             let records = store::list(&*refresher.context.store, &settings.client_key()).await?;
             Ok(records.iter().map(|record| Inspection::of(settings, record)).collect())
+        })
+        .await
+    }
+
+    /// Whether what this client stores is sealed.
+    #[must_use]
+    pub fn is_sealing(&self) -> bool {
+        self.0.keys.is_some()
+    }
+
+    /// Seals the stored records of this client registration with the first key of `encryption.keys`, those of deleted grants
+    /// too, and tells `progress` how far it is. Everybody goes on working meanwhile, and it may be interrupted at any time: the
+    /// next call does what is left. It has no deadline.
+    pub async fn rekey(
+        &self,
+        options: RekeyOptions,
+        progress: impl Fn(&Rekeyed) + Send + 'static,
+    ) -> Result<Rekeyed> {
+        let refresher = self.refresher()?;
+        if !self.is_sealing() {
+            let text = "encryption.keys: is missing; expected the keys to seal with";
+            return Err(Error::new(Code::InvalidConfig, text));
+        }
+        let client = match (&self.0.store, options.all) {
+            (_, false) => Some(self.0.settings.client_key()),
+            (StoreChoice::BuiltIn(_), true) => None,
+            (_, true) => {
+                let text = "all: a store of your own lists the records of one client registration";
+                return Err(Error::new(Code::Unsupported, text));
+            }
+        };
+        on_runtime(async move {
+            rekey::rekey(&*refresher.context.store, client, options.batch, progress).await
         })
         .await
     }
@@ -303,7 +347,7 @@ impl std::fmt::Debug for Client {
 impl Inner {
     fn open_here(&self) -> Result<Here> {
         let mut calling_thread = None;
-        let codec = Arc::<Codec>::default();
+        let codec = Arc::new(Codec::new(self.keys.clone()));
         let store: Arc<dyn Store> = match &self.store {
             StoreChoice::BuiltIn(address) => address.open(codec)?,
             StoreChoice::AnyThread(store) => {
@@ -365,8 +409,17 @@ async fn conclude(context: &Context, callback: &str, options: &FinishOptions) ->
 }
 
 /// The configuration as a helper is given it, which does the work itself.
-fn resolved_for_helper(config: &Config, store: &StoreChoice) -> Result<Value> {
+fn resolved_for_helper(
+    config: &Config,
+    store: &StoreChoice,
+    keys: Option<&KeyRing>,
+) -> Result<Value> {
     let mut resolved = config.resolved()?;
+    resolved.encryption = keys.map(|ring| {
+        let (keys, next) = ring.to_texts();
+        let keys = keys.into_iter().map(SecretSource::Text).collect();
+        Encryption { keys, next: next.map(SecretSource::Text) }
+    });
     resolved.detached = DetachedMode::Off;
     if let (None, StoreChoice::BuiltIn(Address::Sqlite(path))) = (&resolved.store, store) {
         resolved.store = Some(format!("sqlite:{}", path.display()));

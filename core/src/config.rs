@@ -37,6 +37,9 @@ pub struct Config {
     /// `sqlite:PATH` or `memory:`; `grants.db` in `state_dir` when absent. Ignored where the application gives a store.
     #[serde(default)]
     pub store: Option<String>,
+    /// The keys that stored records are sealed with; they are stored as they are when absent.
+    #[serde(default)]
+    pub encryption: Option<Encryption>,
     /// Whether refreshes run in a process of their own, which goes on when this one is killed.
     #[serde(default)]
     pub detached: Detached,
@@ -193,6 +196,18 @@ impl<'de> Deserialize<'de> for Scopes {
         }
         deserializer.deserialize_any(List)
     }
+}
+
+/// Encryption at rest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encryption {
+    /// 32 random bytes each, in base64, base64url or hex. The first seals; those behind it are older and only open.
+    #[serde(default)]
+    pub keys: Vec<SecretSource>,
+    /// The key that will be put first: it opens what others have sealed with it already.
+    #[serde(default)]
+    pub next: Option<SecretSource>,
 }
 
 /// Whether refreshes run in a process of their own.

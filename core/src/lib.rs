@@ -46,16 +46,17 @@ mod owner;
 mod process;
 mod provider;
 mod refresh;
+mod rekey;
 mod secret;
 mod store;
 
 pub use authorize::loopback::LoopbackListener;
 pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
 pub use call::{ApiRequest, ApiResponse};
-pub use client::{ApplicationStore, Client, Environment, Events};
+pub use client::{ApplicationStore, Client, Environment, Events, KeyCallback};
 pub use config::{
-    Config, Detached, ProviderChoice, Scopes, SecretSource, Timeouts, WindowOptions, camel_json,
-    options_from_json, options_from_json_camel,
+    Config, Detached, Encryption, ProviderChoice, Scopes, SecretSource, Timeouts, WindowOptions,
+    camel_json, options_from_json, options_from_json_camel,
 };
 pub use error::{Code, Error, Result};
 pub use event::{Event, EventSink, Kind};
@@ -67,5 +68,6 @@ pub use grant::{
 pub use helper::serve as serve_helper;
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{Offline, Pkce, Protocol, ProviderTable, Rotation, catalogue_names};
+pub use rekey::{RekeyFailure, RekeyOptions, Rekeyed};
 pub use secret::Secret;
-pub use store::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};
+pub use store::{CallingThread, ForeignStore, Method, StoreCall, StoreReply, new_encryption_key};

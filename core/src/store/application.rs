@@ -10,7 +10,8 @@ use super::memory::PendingTable;
 use super::record::Merged;
 use super::row::{Header, Listed, Query};
 use super::{
-    Acquired, Commit, Committed, GrantKey, Held, Intent, LeaseId, Mark, Pending, Record, Store,
+    Acquired, Commit, Committed, GrantKey, Held, Intent, LeaseId, Mark, Pending, Record, Resealed,
+    Store,
 };
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
@@ -153,9 +154,22 @@ impl ApplicationStoreAdapter {
     }
 
     async fn read(&self, key: &GrantKey) -> Result<Option<Record>> {
+        let text = self.read_text(key).await?;
+        text.map(|text| self.codec.decode(key, None, text.expose())).transpose()
+    }
+
+    /// As [`read`](Self::read), where the refresh token is to be spent.
+    async fn read_to_spend(&self, key: &GrantKey) -> Result<Option<Record>> {
+        let Some(text) = self.read_text(key).await? else { return Ok(None) };
+        let record = self.codec.decode(key, None, text.expose())?;
+        self.codec.check_order(key, text.expose())?;
+        Ok(Some(record))
+    }
+
+    async fn read_text(&self, key: &GrantKey) -> Result<Option<Secret>> {
         match self.call_with_key(Method::Load, key, Vec::new()).await? {
             Value::Null => Ok(None),
-            Value::String(text) => self.codec.decode(key, &text).map(Some),
+            Value::String(text) => Ok(Some(text.into())),
             other => Err(wrong_reply(Method::Load, "the record's text, or null", &other)),
         }
     }
@@ -188,7 +202,7 @@ impl ApplicationStoreAdapter {
             Ok(Whose { client, subject, slot }) => GrantKey { client, subject, slot },
             Err(_) => GrantKey::nobody(),
         };
-        let record = self.codec.decode(&key, text)?;
+        let record = self.codec.decode(&key, None, text)?;
         Ok(Listed { key, header: Header::of(&record), record: text.into() })
     }
 
@@ -205,10 +219,7 @@ impl ApplicationStoreAdapter {
                 return Ok(Updated::Written(next));
             }
         }
-        Err(Error::new(
-            Code::StoreConflict,
-            format!("the token store refused compare_and_set {ATTEMPTS} times in a row"),
-        ))
+        Err(conflict())
     }
 
     async fn acquire_foreign(
@@ -218,7 +229,7 @@ impl ApplicationStoreAdapter {
         ttl: Duration,
         now: UnixMillis,
     ) -> Result<Acquired> {
-        let Some(seen) = self.read(key).await? else { return Ok(Acquired::Absent) };
+        let Some(seen) = self.read_to_spend(key).await? else { return Ok(Acquired::Absent) };
         let intent = Intent {
             grant_id: seen.grant_id.clone(),
             generation: seen.generation,
@@ -261,7 +272,7 @@ impl ApplicationStoreAdapter {
         ttl: Duration,
         now: UnixMillis,
     ) -> Result<Acquired> {
-        let Some(record) = self.read(key).await? else { return Ok(Acquired::Absent) };
+        let Some(record) = self.read_to_spend(key).await? else { return Ok(Acquired::Absent) };
         let mut here = self.here();
         let lease = here.leases.entry(key.clone()).or_default();
         // Fencing numbers go on where an earlier process left off.
@@ -328,6 +339,11 @@ impl ApplicationStoreAdapter {
             other => Err(wrong_reply(Method::Renew, "a boolean: whether it is still held", &other)),
         }
     }
+}
+
+fn conflict() -> Error {
+    let text = format!("the token store refused compare_and_set {ATTEMPTS} times in a row");
+    Error::new(Code::StoreConflict, text)
 }
 
 /// Arguments that may hold tokens: records and documents, which are longer than keys and numbers are.
@@ -472,7 +488,28 @@ impl Store for ApplicationStoreAdapter {
     }
 
     fn open(&self, listed: &Listed) -> Result<Record> {
-        self.codec.decode(&listed.key, listed.record.expose())
+        self.codec.decode(&listed.key, None, listed.record.expose())
+    }
+
+    fn is_current(&self, listed: &Listed) -> bool {
+        self.codec.is_current(listed.record.expose())
+    }
+
+    fn reseal<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Resealed>> {
+        async move {
+            for _ in 0..ATTEMPTS {
+                let Some(text) = self.read_text(key).await? else { return Ok(Resealed::Already) };
+                if self.codec.is_current(text.expose()) {
+                    return Ok(Resealed::Already);
+                }
+                let stands = self.codec.decode(key, None, text.expose())?;
+                if self.write(key, Some(stands.revision), &stands.written_again()).await? {
+                    return Ok(Resealed::Done);
+                }
+            }
+            Err(conflict())
+        }
+        .boxed()
     }
 
     fn remove_tombstone<'a>(

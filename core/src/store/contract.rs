@@ -4,7 +4,9 @@
 use super::codec::Codec;
 use super::record::Merged;
 use super::row::{Listed, Query, Read, Row};
-use super::{Acquired, Commit, Committed, GrantKey, Intent, LeaseId, Mark, Pending, Record, Store};
+use super::{
+    Acquired, Commit, Committed, GrantKey, Intent, LeaseId, Mark, Pending, Record, Resealed, Store,
+};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::owner::OwnerId;
@@ -83,13 +85,7 @@ impl<R: Rows> Contract<R> {
     }
 
     fn decode(&self, key: &GrantKey, row: &Row) -> Result<Record> {
-        let record = self.codec.decode(key, row.record.expose())?;
-        let columns = (&row.header.grant_id, row.header.generation);
-        if (&record.grant_id, record.generation) == columns && record.key() == *key {
-            return Ok(record);
-        }
-        let text = format!("the record of {:?} is not the one that its row is about", key.subject);
-        Err(Error::new(Code::Store, text).with_reason("corrupt"))
+        self.codec.decode(key, Some(&row.header), row.record.expose())
     }
 
     fn with_record(&self, row: Row, record: &Record) -> Row {
@@ -193,6 +189,7 @@ impl<R: Rows> Store for Contract<R> {
         async move {
             let acquired = self.update(key, |row, read| {
                 let mut lease = row.lease_row()?;
+                self.codec.check_order(key, row.record.expose())?;
                 Ok(match lease.acquire(self.decode(key, row)?, owner, ttl, now, &read.now) {
                     Ok(held) => (Some(row.with_lease_row(&lease)), Acquired::Held(Box::new(held))),
                     Err(left) => (None, Acquired::Busy(left)),
@@ -270,7 +267,28 @@ impl<R: Rows> Store for Contract<R> {
     }
 
     fn open(&self, listed: &Listed) -> Result<Record> {
-        self.codec.decode(&listed.key, listed.record.expose())
+        self.codec.decode(&listed.key, Some(&listed.header), listed.record.expose())
+    }
+
+    fn is_current(&self, listed: &Listed) -> bool {
+        self.codec.is_current(listed.record.expose())
+    }
+
+    fn reseal<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Resealed>> {
+        async move {
+            let resealed = self.update(key, |row, read| {
+                if self.codec.is_current(row.record.expose()) {
+                    return Ok((None, Resealed::Already));
+                }
+                if let Some(left) = row.lease_row()?.left(&read.now) {
+                    return Ok((None, Resealed::Busy(left)));
+                }
+                let record = self.decode(key, row)?.written_again();
+                Ok((Some(self.with_record(row.clone(), &record)), Resealed::Done))
+            });
+            Ok(resealed.await?.unwrap_or(Resealed::Already))
+        }
+        .boxed()
     }
 
     fn remove_tombstone<'a>(

@@ -72,6 +72,11 @@ impl Lease {
 }
 
 impl LeaseRow {
+    /// How long whoever holds the lease may still spend.
+    pub(crate) fn left(&self, now: &StoreTime) -> Option<Duration> {
+        self.lease.as_ref().filter(|lease| !lease.owner_is_gone())?.left(now)
+    }
+
     /// Takes the lease for `owner` and notes that the record's generation is about to be spent; or says how long to wait.
     pub(crate) fn acquire(
         &mut self,

@@ -1,17 +1,20 @@
 //! The token store: what every store promises (`refresh.md`, Store contract), and the stores themselves.
 
 mod address;
+mod aead;
 mod application;
 mod codec;
 mod contract;
 mod file;
 mod foreign;
+mod key_ring;
 mod lease;
 mod memory;
 #[cfg(test)]
 mod promises;
 mod record;
 mod row;
+mod sealed;
 mod sql;
 mod sqlite;
 
@@ -19,6 +22,8 @@ pub(crate) use address::Address;
 pub(crate) use application::{ApplicationStoreAdapter, Caller};
 pub(crate) use codec::Codec;
 pub use foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};
+pub(crate) use key_ring::KeyRing;
+pub use key_ring::new_encryption_key;
 pub(crate) use record::{
     Commit, ConsentReason, GrantKey, Intent, Mark, Merged, Record, Retry, Status,
     StoredAccessToken, Tokens,
@@ -35,7 +40,7 @@ use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 /// How many rows are asked for at once.
-const PAGE: usize = 500;
+pub(crate) const PAGE: usize = 500;
 
 /// What became of a token commit.
 #[derive(Debug)]
@@ -110,6 +115,18 @@ pub(crate) enum Pending {
     Absent,
 }
 
+/// What became of sealing a record with the first key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resealed {
+    /// It is.
+    Done,
+    /// It was, or there is none.
+    Already,
+    /// Its refresh token is being spent for at most this time. The sender may not have the first key, and must be able to
+    /// read what it commits to.
+    Busy(Duration),
+}
+
 /// The store contract. Every write is atomic, and durable when it returns; "busy" and "down" are different answers.
 pub(crate) trait Store: Send + Sync {
     /// Whether its calls are served only while a caller waits.
@@ -178,6 +195,12 @@ pub(crate) trait Store: Send + Sync {
 
     /// Opens the record of a row of a page.
     fn open(&self, listed: &Listed) -> Result<Record>;
+
+    /// Whether the record of a row of a page is sealed with the first key.
+    fn is_current(&self, listed: &Listed) -> bool;
+
+    /// Seals a record with the first key, unless it already is.
+    fn reseal<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Resealed>>;
 
     /// Removes a tombstone if it is still at this revision; says whether it did.
     fn remove_tombstone<'a>(

@@ -89,21 +89,29 @@ impl Rows {
     }
 }
 
-/// Every store, by name.
+/// Every store, by name, with plain and with sealed records.
 fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
     let path = |suffix| std::env::temp_dir().join(format!("evergrant-{}{suffix}", random_id()));
-    let codec = Arc::<Codec>::default;
-    let built_in = |text: &str| Address::parse(text).unwrap().open(codec()).unwrap();
-    let application = |only_load_and_save| {
-        let store = Application { only_load_and_save, ..Application::default() };
-        Arc::new(ApplicationStoreAdapter::new(Caller::AnyThread(Arc::new(store)), codec()).unwrap())
+    let ring = KeyRing::from_texts(&[new_encryption_key(), new_encryption_key()], None).unwrap();
+    let sealing = Arc::new(Codec::new(Some(Arc::new(ring))));
+    let built_in = |text: &str, codec: &Arc<Codec>| {
+        Address::parse(text).unwrap().open(Arc::clone(codec)).unwrap()
     };
+    let sqlite = |codec| built_in(&format!("sqlite:{}", path(".db").display()), codec);
+    let application = |only_load_and_save, codec: &Arc<Codec>| -> Arc<dyn Store> {
+        let store = Application { only_load_and_save, ..Application::default() };
+        let caller = Caller::AnyThread(Arc::new(store));
+        Arc::new(ApplicationStoreAdapter::new(caller, Arc::clone(codec)).unwrap())
+    };
+    let plain = Arc::<Codec>::default();
     vec![
-        ("memory", built_in("memory:")),
-        ("sqlite", built_in(&format!("sqlite:{}", path(".db").display()))),
-        ("file", built_in(&format!("file:{}", path("").display()))),
-        ("application", application(false)),
-        ("application with load and save only", application(true)),
+        ("memory", built_in("memory:", &plain)),
+        ("sqlite", sqlite(&plain)),
+        ("sqlite, sealed", sqlite(&sealing)),
+        ("file", built_in(&format!("file:{}", path("").display()), &plain)),
+        ("application", application(false, &plain)),
+        ("application, sealed", application(false, &sealing)),
+        ("application with load and save only", application(true, &plain)),
     ]
 }
 

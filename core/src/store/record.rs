@@ -351,6 +351,12 @@ impl Record {
         self.status == Status::Tombstone
     }
 
+    /// The same once more: only how it is kept changes.
+    #[must_use]
+    pub(crate) fn written_again(&self) -> Self {
+        Record { revision: self.revision + 1, ..self.clone() }
+    }
+
     /// What `commit` makes of this record (`refresh.md`, One refresh, step 5).
     pub(crate) fn merge(&self, commit: &Commit) -> Merged {
         if self.is_tombstone() || self.grant_id != commit.grant_id {
