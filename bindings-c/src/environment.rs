@@ -55,6 +55,7 @@ impl Hooks {
         Environment {
             store: self.store.as_ref().map(|store| ApplicationStore::CallingThread(methods(store))),
             events: if self.on_event.is_some() { Events::Queue } else { Events::None },
+            ..Environment::default()
         }
     }
 

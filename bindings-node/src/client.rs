@@ -39,6 +39,7 @@ impl NativeClient {
                     )))
                 }),
                 events: on_event.map_or(Events::None, sink),
+                ..Environment::default()
             };
             Client::open_with(Config::from_json_camel(&config)?, environment).map(NativeClient)
         })

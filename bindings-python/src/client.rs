@@ -67,6 +67,7 @@ impl Client {
         let environment = Environment {
             store: store.clone().map(|store| ApplicationStore::AnyThread(Arc::new(store))),
             events: sink.map_or(evergrant::Events::None, evergrant::Events::Sink),
+            ..Environment::default()
         };
         let core = border(py, || {
             py.detach(|| evergrant::Client::open_with(Config::from_json(config)?, environment))

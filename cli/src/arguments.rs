@@ -94,6 +94,10 @@ pub(crate) enum Command {
     },
     /// Delete a grant here; the provider is not told
     Forget(GrantName),
+    /// Seal the stored records anew with the first key of `encryption.keys`, while everybody goes on working
+    Rekey(Rekey),
+    /// Print a new key for `encryption.keys`
+    NewKey,
     /// Run a provider to test against, on a loopback port
     Sandbox(Sandbox),
     /// Check configuration, store, provider and clock
@@ -122,6 +126,16 @@ pub(crate) struct GrantName {
     /// One of several grants of the user
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) slot: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rekey {
+    /// A configured client; all that have keys if absent
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) client: Option<String>,
+    /// Every record of the client's store, those of other client registrations too: each of them must have the first key
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod failure;
 mod grants;
 mod login;
 mod output;
+mod rekey;
 mod sandbox;
 
 use crate::arguments::{Arguments, Command};
@@ -46,6 +47,8 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::Refresh { grant, force } => grants::refresh(&clients()?, output, grant, *force)?,
         Command::Revoke { grant, force } => grants::revoke(&clients()?, output, grant, *force)?,
         Command::Forget(grant) => grants::forget(&clients()?, output, grant)?,
+        Command::Rekey(command) => return rekey::rekey(&clients()?, output, command),
+        Command::NewKey => rekey::new_key(output)?,
         Command::Sandbox(options) => sandbox::serve(output, options)?,
         Command::Helper { .. } => evergrant::serve_helper()?,
         Command::Doctor { client } => {

@@ -2,7 +2,7 @@
 //! what was read, and what is sealed with the first key already is passed over, so whoever was interrupted begins again.
 
 use crate::error::{Code, Error, Result};
-use crate::store::{GrantKey, PAGE, Query, Resealed, Store, Wanted};
+use crate::store::{GrantKey, Query, Resealed, Store, Wanted};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -22,13 +22,13 @@ const TOLD: usize = 100;
 pub struct RekeyOptions {
     /// Every record of the store, of whichever client registration. Each of them must have the first key.
     pub all: bool,
-    /// How many records are read at once (default 500).
+    /// How many records are read at once (default 100).
     pub batch: usize,
 }
 
 impl Default for RekeyOptions {
     fn default() -> Self {
-        RekeyOptions { all: false, batch: PAGE }
+        RekeyOptions { all: false, batch: 100 }
     }
 }
 

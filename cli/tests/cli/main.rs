@@ -6,4 +6,5 @@ mod command_line;
 mod grants;
 mod helper;
 mod login;
+mod rekey;
 mod support;

@@ -286,3 +286,40 @@ fn of_many_at_once_one_gets_the_lease_and_every_write_counts() {
         assert_eq!(leases, 1, "{name}");
     }
 }
+
+#[test]
+fn a_record_is_sealed_anew_once_and_not_while_it_is_spent() {
+    for (name, first, second) in stores_under_two_rings() {
+        assert!(wait(first.compare_and_set(&key(), None, &record())).unwrap(), "{name}");
+        let (lease, _) = held(&*first);
+        if name != "application" {
+            let resealed = wait(second.reseal(&key())).unwrap();
+            assert!(matches!(resealed, Resealed::Busy(left) if left <= TTL), "{name}");
+        }
+        wait(first.release(&key(), &lease, None)).unwrap();
+        assert_eq!(wait(second.reseal(&key())).unwrap(), Resealed::Done, "{name}");
+        assert_eq!(wait(second.reseal(&key())).unwrap(), Resealed::Already, "{name}");
+        let stands = wait(second.load(&key())).unwrap().unwrap();
+        assert_eq!(stands, Record { revision: 2, ..record() }, "{name}");
+        let error = wait(first.load(&key())).unwrap_err();
+        assert_eq!(error.reason(), Some("older_key"), "{name}");
+    }
+}
+
+/// Stores that are shared by one with an old key and one with the key that replaced it.
+fn stores_under_two_rings() -> Vec<(&'static str, Arc<dyn Store>, Arc<dyn Store>)> {
+    let keys = [new_encryption_key(), new_encryption_key()];
+    let ring = |keys: &[_]| Some(Arc::new(KeyRing::from_texts(keys, None).unwrap()));
+    let codecs = [ring(&keys[1..]), ring(&keys)].map(|ring| Arc::new(Codec::new(ring)));
+    let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
+    let sqlite = Address::parse(&format!("sqlite:{}", path.display())).unwrap();
+    let rows = Arc::<Mutex<Rows>>::default();
+    let application = |codec: &Arc<Codec>| -> Arc<dyn Store> {
+        let store = Application { rows: Arc::clone(&rows), only_load_and_save: false };
+        let caller = Caller::AnyThread(Arc::new(store));
+        Arc::new(ApplicationStoreAdapter::new(caller, Arc::clone(codec)).unwrap())
+    };
+    let [old, new] = &codecs;
+    let opened = |codec: &Arc<Codec>| sqlite.open(Arc::clone(codec)).unwrap();
+    vec![("sqlite", opened(old), opened(new)), ("application", application(old), application(new))]
+}

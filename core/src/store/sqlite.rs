@@ -155,6 +155,8 @@ fn open(path: &Path) -> Result<Connection> {
     migrate(&mut connection, path)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    // What was replaced or deleted is overwritten: a record that was plain before it was sealed can be read nowhere.
+    connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(())).map_err(failed)?;
     refuse_read_only(&connection, path)?;
     Ok(connection)
 }
