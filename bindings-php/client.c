@@ -139,6 +139,29 @@ static void release_text(zend_string *json)
 
 /* --- Client ------------------------------------------------------------------------------------------------------- */
 
+/* Keys that a function gives are asked for here and now; false after it has thrown. */
+static bool ask_for_keys(HashTable *config)
+{
+	zval *encryption = zend_hash_str_find(config, ZEND_STRL("encryption")), *given;
+	if (!encryption || Z_TYPE_P(encryption) != IS_ARRAY) {
+		return true;
+	}
+	SEPARATE_ARRAY(encryption);
+	ZEND_HASH_FOREACH_VAL(Z_ARRVAL_P(encryption), given) {
+		zval keys;
+		/* A key is text that may be the name of a function by chance. */
+		if (Z_TYPE_P(given) != IS_OBJECT || !zend_is_callable(given, 0, NULL)) {
+			continue;
+		}
+		if (call_user_function(NULL, NULL, given, &keys, 0, NULL) == FAILURE || EG(exception)) {
+			return false;
+		}
+		zval_ptr_dtor(given);
+		ZVAL_COPY_VALUE(given, &keys);
+	} ZEND_HASH_FOREACH_END();
+	return true;
+}
+
 /* Takes the store, where it is an object, and the listener out of the configuration; false after throwing. */
 static bool take_objects(evergrant_client_object *self, HashTable *config)
 {
@@ -188,7 +211,7 @@ ZEND_METHOD(Evergrant_Client, __construct)
 	}
 	config = zend_array_dup(config);
 	zend_string *json = NULL;
-	if (take_objects(self, config) && options_of(config, &json)) {
+	if (take_objects(self, config) && ask_for_keys(config) && options_of(config, &json)) {
 		open_client(self, json ? ZSTR_VAL(json) : "{}");
 	}
 	release_text(json);

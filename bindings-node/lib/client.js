@@ -7,6 +7,15 @@ const { Grant } = require('./grant.js')
 const { functionOf, methodsOf } = require('./store.js')
 const native = require('./native.js')
 
+/** Keys that a function gives are asked for here and now. */
+function askForKeys(config) {
+  if (typeof config.encryption === 'object' && config.encryption !== null) {
+    const given = Object.entries(config.encryption)
+    const asked = given.map(([name, value]) => [name, typeof value === 'function' ? value() : value])
+    config.encryption = Object.fromEntries(asked)
+  }
+}
+
 /** One configuration of the library; see index.d.ts. */
 class Client {
   #native
@@ -15,6 +24,7 @@ class Client {
 
   constructor(options) {
     const { onEvent, store, ...config } = options ?? {}
+    askForKeys(config)
     this.#onEvent = onEvent
     const listener = onEvent === undefined ? undefined : this.#listener()
     this.#native = atOnce(() =>

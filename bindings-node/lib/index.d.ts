@@ -175,6 +175,8 @@ export interface ClientOptions {
   offline?: boolean
   /** `sqlite:PATH`, `memory:`, or a store of your own; `grants.db` in `stateDir` when absent. */
   store?: string | TokenStore
+  /** The keys that stored records are sealed with. */
+  encryption?: Encryption
   detached?: 'auto' | 'off' | 'require'
   stateDir?: string
   /** When a token counts as due, in seconds before its expiry. */
@@ -189,6 +191,17 @@ export interface ClientOptions {
    */
   onEvent?: (event: GrantEvent) => void
 }
+
+/** Encryption at rest; a function is asked once, when the client is made, and returns keys, no promise. */
+export interface Encryption {
+  /** The newest first: it seals. Those behind it are older and only open. */
+  keys?: Key[] | (() => Key[])
+  /** The key that will be put first. */
+  next?: Key | (() => Key)
+}
+
+/** 32 random bytes as base64, base64url or hex. */
+export type Key = string | { env: string } | { file: string }
 
 export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'none'
 

@@ -90,9 +90,10 @@ pub(crate) async fn rekey(
         let mut pages = Pages(Some(query));
         while let Some(page) = pages.next(store).await? {
             for (key, is_current) in page {
-                match is_current {
-                    true => done.already += 1,
-                    false => done.count(store.reseal(&key).await, key, &mut busy)?,
+                if is_current {
+                    done.already += 1;
+                } else {
+                    done.count(store.reseal(&key).await, key, &mut busy)?;
                 }
             }
             progress(&done);
@@ -108,7 +109,9 @@ async fn wait_for(store: &dyn Store, mut busy: Vec<Busy>, done: &mut Rekeyed) ->
     let until = Instant::now() + PATIENCE;
     while let Some(left) = busy.iter().map(|(_, left)| *left).min() {
         if Instant::now() >= until {
-            busy.into_iter().for_each(|(key, _)| done.fail(key, &still_busy()));
+            for (key, _) in busy {
+                done.fail(key, &still_busy());
+            }
             break;
         }
         sleep(left.min(LOOK_AGAIN)).await;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
@@ -23,6 +23,19 @@ Parameters = Mapping[str, Text | Sequence[Text]] | Iterable[tuple[str, Text]]
 """Names and values, as a mapping (of lists where a name comes more than once) or as pairs in order."""
 
 
+Key = str | Mapping[str, str]
+"""32 random bytes as base64, base64url or hex; or ``{"env": NAME}`` or ``{"file": PATH}``."""
+
+
+class Encryption(TypedDict, total=False):
+    """Encryption at rest; a function is asked once, when the client is made."""
+
+    keys: Sequence[Key] | Callable[[], Sequence[Key]]
+    """The newest first: it seals. Those behind it are older and only open."""
+    next: Key | Callable[[], Key]
+    """The key that will be put first."""
+
+
 class Config(TypedDict, total=False):
     """The configuration, the same keys in every language; ``provider`` and ``client_id`` have to be there."""
 
@@ -36,6 +49,8 @@ class Config(TypedDict, total=False):
     scope: str | Sequence[str]
     offline: bool
     """Ask for whatever this provider needs to give a refresh token."""
+    encryption: Encryption
+    """The keys that stored records are sealed with."""
     detached: str
     state_dir: str | os.PathLike[str]
     windows: Mapping[str, float]
@@ -139,9 +154,12 @@ def options(given: Mapping[str, object]) -> str:
 
 def configuration(store: str | TokenStore | None, config: Config) -> tuple[str, TokenStore | None]:
     """The configuration as text, and the store where it is an object."""
+    named: dict[str, Any] = {**config}
+    if isinstance(encryption := named.get("encryption"), Mapping):
+        named["encryption"] = {name: each() if callable(each) else each for name, each in encryption.items()}
     if store is None or isinstance(store, str):
-        return options({"store": store, **config}), None
-    return options(config), store
+        return options({"store": store, **named}), None
+    return options(named), store
 
 
 def request(method: str, url: str, given: RequestOptions) -> tuple[str, bytes | None]:

@@ -1,5 +1,5 @@
 //! Secrets must appear nowhere but where a caller asked for them. Every text that leaves the testee is searched, in
-//! every case, for the client secret, for whatever the sandbox issued (it starts with a known mark) and for the PKCE
+//! every case, for the secrets of the configuration, for whatever the sandbox issued (it starts with a known mark) and for the PKCE
 //! verifier (known by its challenge).
 
 use base64::Engine as _;
@@ -30,6 +30,13 @@ impl Canaries {
         self.secrets.insert(STANDARD.encode(format!("{client_id}:{secret}")));
     }
 
+    /// Searches for the keys of encryption at rest that a configuration has as text; what is no key is searched for too.
+    pub(crate) fn add_keys(&mut self, encryption: &Value) {
+        let listed = encryption["keys"].as_array().into_iter().flatten();
+        let texts = listed.chain([&encryption["next"]]).filter_map(Value::as_str);
+        self.secrets.extend(texts.map(str::to_owned));
+    }
+
     /// Searches for the verifier of the challenge in this authorization URL.
     pub(crate) fn add_challenge_of(&mut self, authorization_url: &str) {
         let Ok(url) = url::Url::parse(authorization_url) else { return };
@@ -47,7 +54,7 @@ impl Canaries {
             return Some(format!("a secret that the provider issued ({ISSUED}{kind}…)"));
         }
         if self.secrets.iter().any(|secret| text.contains(secret)) {
-            return Some("the client secret".to_owned());
+            return Some("a secret of the configuration".to_owned());
         }
         self.has_verifier(text).then(|| "a PKCE code verifier".to_owned())
     }

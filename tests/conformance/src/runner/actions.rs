@@ -60,6 +60,7 @@ impl Run<'_> {
         {
             self.canaries.add_client(id, secret);
         }
+        self.canaries.add_keys(&config["encryption"]);
         let store = match store.or_else(|| self.case.store.clone()) {
             Some(store) => template::fill(&store, &self.names)?,
             None => Value::Null,
