@@ -11,6 +11,9 @@ use crate::event::{Event, EventSink, Kind};
 use crate::grant::{Grant, Inspection, PutTokens};
 use crate::process::{Passage, ProcessCell, on_runtime, runtime, task_error};
 use crate::refresh::Refresher;
+use crate::refresh::keepalive::{
+    self, DueGrant, DueOptions, DueProgress, DueReport, RefreshDueOptions, Watch,
+};
 use crate::rekey::{self, RekeyOptions, Rekeyed};
 use crate::secret::Secret;
 use crate::store::{
@@ -19,6 +22,7 @@ use crate::store::{
 };
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -247,6 +251,36 @@ impl Client {
             rekey::rekey(&*refresher.context.store, client, options.batch, progress).await
         })
         .await
+    }
+
+    /// The grants whose soft window or keep-alive time has come, without secrets; nothing is decrypted for it.
+    pub async fn due(&self, options: DueOptions) -> Result<Vec<DueGrant>> {
+        let refresher = self.refresher()?;
+        let deadline = self.deadline(None)?;
+        run(deadline, async move { keepalive::due(&refresher, &options).await }).await
+    }
+
+    /// Renews the grants that are [`due`](Client::due), each once however many processes do this at the same time. Takes as
+    /// long as it takes; who leaves leaves the grants that had no turn yet for the next call.
+    pub async fn refresh_due(&self, options: RefreshDueOptions) -> Result<DueReport> {
+        self.refresh_due_watched(options, |_| ControlFlow::Continue(())).await
+    }
+
+    /// As [`refresh_due`](Client::refresh_due), and tells how far it is; where `watch` breaks, no more is begun, what is under
+    /// way is finished, and the report says what was done.
+    pub async fn refresh_due_watched(
+        &self,
+        options: RefreshDueOptions,
+        watch: impl Fn(&DueProgress) -> ControlFlow<()> + Send + Sync + 'static,
+    ) -> Result<DueReport> {
+        let (refresher, inner) = (self.refresher()?, Arc::clone(&self.0));
+        let watch: Watch = Arc::new(move |progress| {
+            if inner.closed.load(Ordering::Acquire) {
+                return ControlFlow::Break(());
+            }
+            watch(progress)
+        });
+        on_runtime(async move { keepalive::refresh_due(&refresher, &options, &watch).await }).await
     }
 
     /// Waits for what is under way, within 10 s, and refuses what comes later with `cancelled`.

@@ -41,6 +41,12 @@ impl Clock {
     }
 }
 
+/// Whole milliseconds of a number of seconds that the configuration has bounded.
+#[expect(clippy::cast_possible_truncation)]
+pub(crate) fn millis(seconds: f64) -> UnixMillis {
+    (seconds * 1000.0) as UnixMillis
+}
+
 fn system_now() -> UnixMillis {
     let since_epoch =
         SystemTime::now().duration_since(UNIX_EPOCH).expect("the system clock is past 1970");

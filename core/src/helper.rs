@@ -158,7 +158,7 @@ impl Helper {
                 let key = refresh.key.clone();
                 let refreshed = async { client.refresher()?.fly(*refresh).await };
                 match refreshed.await {
-                    Ok(record) => ok(&*record),
+                    Ok(refreshed) => ok(&refreshed),
                     Err(error) => Reply::Failed { error, record: remembered(&client, &key) },
                 }
             }

@@ -68,6 +68,10 @@ pub use grant::{
 pub use helper::serve as serve_helper;
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{Offline, Pkce, Protocol, ProviderTable, Rotation, catalogue_names};
+pub use refresh::keepalive::{
+    DueAfter, DueFor, DueGrant, DueOptions, DueProgress, DueReport, FailedGrant, GrantRef,
+    RefreshDueOptions, Stopped,
+};
 pub use rekey::{RekeyFailure, RekeyOptions, Rekeyed};
 pub use secret::Secret;
 pub use store::{CallingThread, ForeignStore, Method, StoreCall, StoreReply, new_encryption_key};

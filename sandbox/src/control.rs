@@ -13,7 +13,7 @@ use url::{Url, form_urlencoded};
 use crate::clock::millis;
 use crate::consent::Choice;
 use crate::faults::Fault;
-use crate::grants::GrantSummary;
+use crate::grants::{GrantSummary, Lifetime, Protocol};
 use crate::http::{Answer, FORM, Request};
 use crate::journal::Kind;
 use crate::report::Report;
@@ -36,6 +36,7 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> Answer {
         ("POST", "/sandbox/options") => post_options(state, request),
         ("POST", "/sandbox/consent") => post_consent(state, request),
         ("GET", "/sandbox/grants") => Ok(Answer::json(200, &state.grant_summaries())),
+        ("POST", "/sandbox/grants") => post_grants(state, request),
         ("POST", "/sandbox/revoke") => post_revoke(state, request),
         ("POST", "/sandbox/expire_access") => post_expire_access(state, request),
         ("GET", "/sandbox/report") => Ok(Answer::json(200, &Report::of(state))),
@@ -123,10 +124,45 @@ fn post_consent(state: &mut State, request: &Request) -> Result<Answer, String> 
     Ok(Answer::json(200, &json!({ "redirect": redirect })))
 }
 
+/// Grants to be made at once, past consent: the user of each is `user` and its number.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IssueOrder {
+    pub(crate) count: usize,
+    #[serde(default = "IssueOrder::user")]
+    pub(crate) user: String,
+    #[serde(default)]
+    pub(crate) scope: String,
+}
+
+impl IssueOrder {
+    fn user() -> String {
+        "user".to_owned()
+    }
+}
+
+/// The tokens of a grant that was made past consent.
+#[derive(Clone, Debug, Serialize)]
+pub struct IssuedGrant {
+    /// Whose it is.
+    pub user: String,
+    /// Its access token.
+    pub access_token: String,
+    /// Its refresh token.
+    pub refresh_token: String,
+    /// Seconds for which the access token is valid.
+    pub expires_in: u64,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UserOrder {
     user: String,
+}
+
+fn post_grants(state: &mut State, request: &Request) -> Result<Answer, String> {
+    let order: IssueOrder = body(request)?;
+    Ok(Answer::json(200, &state.issue_grants(&order)))
 }
 
 fn post_revoke(state: &mut State, request: &Request) -> Result<Answer, String> {
@@ -148,6 +184,22 @@ impl State {
 
     pub(crate) fn grant_summaries(&self) -> Vec<GrantSummary> {
         self.grants.families().iter().map(GrantSummary::from).collect()
+    }
+
+    /// Makes grants of the confidential client by the dozen; the journal has none of it.
+    pub(crate) fn issue_grants(&mut self, order: &IssueOrder) -> Vec<IssuedGrant> {
+        let now = self.clock.now();
+        let lifetime = self.options.access_token_lifetime;
+        let issue = |number| {
+            let user = format!("{}{number}", order.user);
+            let (client, protocol) = (crate::oauth2::CLIENT_ID, Protocol::OAuth2);
+            let family = self.grants.open(Some(user.clone()), client, protocol, &order.scope, now);
+            let refresh_token = self.grants.issue_refresh_token(family, now);
+            let length = Lifetime { issued: now, length: Some(millis(lifetime)) };
+            let access_token = self.grants.issue_access_token(family, length, None);
+            IssuedGrant { user, access_token, refresh_token, expires_in: lifetime.as_secs() }
+        };
+        (1..=order.count).map(issue).collect()
     }
 
     /// Ends a user's grants and returns how many.

@@ -40,6 +40,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 pub use consent::Choice;
+pub use control::IssuedGrant;
 pub use faults::{Fault, FaultKind, Target};
 pub use grants::{GrantSummary, Protocol};
 pub use journal::{ClientAuthentication, JournalEntry, Kind, TokenAge};
@@ -176,6 +177,13 @@ impl Sandbox {
     #[must_use]
     pub fn grants(&self) -> Vec<GrantSummary> {
         self.shared.lock().grant_summaries()
+    }
+
+    /// Makes grants at once, past consent, for the users `user1`, `user2`, …
+    #[must_use]
+    pub fn issue_grants(&self, count: usize, user: &str, scope: &str) -> Vec<IssuedGrant> {
+        let order = control::IssueOrder { count, user: user.to_owned(), scope: scope.to_owned() };
+        self.shared.lock().issue_grants(&order)
     }
 
     /// Ends all grants of a user, as in the account settings of a provider.

@@ -116,7 +116,9 @@ impl Work {
                 Failure::Http(error) => (json!("http"), error.to_string()),
             };
             let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
-            tell(&json!({ "failure": failure, "way": way, "subject": subject, "message": message, "at": at }));
+            tell(
+                &json!({ "failure": failure, "way": way, "subject": subject, "message": message, "at": at }),
+            );
             return;
         }
         waiting_since.remove(&subject);
@@ -158,14 +160,16 @@ impl Work {
         let address = (self.url.host_str().unwrap(), self.url.port_or_known_default().unwrap());
         let mut connection = TcpStream::connect(address).await?;
         let (path, authority) = (self.url.path(), self.url.authority());
-        let mut request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
+        let mut request =
+            format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
         connection.write_all(format!("{request}\r\n").as_bytes()).await?;
         let mut answer = Vec::new();
         connection.read_to_end(&mut answer).await?;
-        let status = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        let status =
+            answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         status.ok_or_else(|| std::io::Error::other("no HTTP answer"))
     }
 

@@ -279,7 +279,10 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, tokens: Tokens) -> 
     let now = context.settings.now();
     for _ in 0..16 {
         let stands = context.store.load(key).await?;
-        let consent = Record::new(key, random_id(), tokens.clone(), now);
+        let mut consent = Record::new(key, random_id(), tokens.clone(), now);
+        if consent.refresh_token().is_some() {
+            consent.keepalive_at = context.settings.rotation().keepalive_at(now);
+        }
         let (expected, record) = match &stands {
             Some(stands) => (Some(stands.revision), stands.with_consent(consent)),
             None => (None, consent),

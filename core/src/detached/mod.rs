@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::process::{ProcessCell, user};
 use crate::store::Record;
 use connection::Connection;
-use protocol::{Command, Finish, Refresh, Reply};
+use protocol::{Command, Finish, Refresh, Refreshed, Reply};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Detached {
     }
 
     /// Has the helper renew a grant.
-    pub(crate) async fn refresh(&self, refresh: Refresh) -> Done<Record> {
+    pub(crate) async fn refresh(&self, refresh: Refresh) -> Done<Refreshed> {
         self.ask(Command::Refresh(Box::new(refresh))).await
     }
 

@@ -57,6 +57,14 @@ pub(crate) struct Refresh {
     pub(crate) clock: Option<UnixMillis>,
 }
 
+/// The answer to a refresh.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Refreshed {
+    pub(crate) record: Record,
+    /// Whether it was this helper that renewed, and not somebody else.
+    pub(crate) has_renewed: bool,
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Finish {
     pub(crate) callback: Secret,

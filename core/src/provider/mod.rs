@@ -6,6 +6,7 @@ pub(crate) mod discovery;
 pub(crate) use catalogue::lookup;
 pub use catalogue::names as catalogue_names;
 
+use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::http::check_url;
 use crate::oauth2::ClientAuthenticationMethod;
@@ -102,6 +103,12 @@ pub struct Rotation {
 impl Rotation {
     /// The longest time that makes sense of any of them, in days.
     const LONGEST_DAYS: f64 = 36_525.0;
+
+    /// When to renew a refresh token that is used now, though nobody asks for it: half of its time leaves as long again for
+    /// attempts that fail.
+    pub(crate) fn keepalive_at(&self, now: UnixMillis) -> Option<UnixMillis> {
+        self.idle_days.map(|days| now + crate::clock::millis(days * 86_400.0 / 2.0))
+    }
 
     fn check(&self) -> Result<()> {
         let day = 86_400.0;

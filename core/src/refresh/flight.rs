@@ -9,7 +9,7 @@ use super::policy::Refusal;
 use super::renewal::{self, Answer};
 use crate::clock::{UnixMillis, boottime};
 use crate::detached::Done;
-use crate::detached::protocol::Refresh;
+use crate::detached::protocol::{Refresh, Refreshed};
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
 use crate::owner::OwnerId;
@@ -21,7 +21,7 @@ use crate::store::{
 };
 use futures_util::future::select;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -55,12 +55,21 @@ type Ended = Option<Result<Arc<Record>>>;
 
 /// A flight that callers wait for.
 #[derive(Clone)]
-pub(crate) struct Flight(watch::Receiver<Ended>);
+pub(crate) struct Flight {
+    ended: watch::Receiver<Ended>,
+    has_renewed: Arc<AtomicBool>,
+}
 
 impl Flight {
+    /// Whether it was this flight that renewed the grant, rather than that it found somebody else's renewal.
+    pub(crate) fn has_renewed(&self) -> bool {
+        self.has_renewed.load(Ordering::Acquire)
+    }
+
     /// The renewed record, or why there is none; `timeout` when the deadline comes first, and the flight goes on.
-    pub(crate) async fn outcome(mut self, deadline: Instant) -> Result<Arc<Record>> {
-        match timeout_at(deadline, self.0.wait_for(Option::is_some)).await {
+    pub(crate) async fn outcome(&self, deadline: Instant) -> Result<Arc<Record>> {
+        let mut ended = self.ended.clone();
+        match timeout_at(deadline, ended.wait_for(Option::is_some)).await {
             Ok(Ok(ended)) => ended.clone().expect("waited for it"),
             Ok(Err(_)) => Err(Error::new(
                 Code::Internal,
@@ -91,9 +100,16 @@ impl Flights {
             return flight.clone();
         }
         let (send, receive) = watch::channel(None);
-        let flight = Flight(receive);
+        let has_renewed = Arc::<AtomicBool>::default();
+        let flight = Flight { ended: receive, has_renewed: Arc::clone(&has_renewed) };
         flights.insert(key.clone(), flight.clone());
-        let pilot = Pilot { refresher: Arc::clone(refresher), key: key.clone(), seen, despite };
+        let pilot = Pilot {
+            refresher: Arc::clone(refresher),
+            key: key.clone(),
+            seen,
+            despite,
+            has_renewed,
+        };
         runtime().spawn(async move {
             let landed = Landed { refresher: Arc::clone(&pilot.refresher), key: pilot.key.clone() };
             let ended = pilot.fly_detached().await;
@@ -128,6 +144,8 @@ struct Pilot {
     seen: Option<(String, u64)>,
     /// Whether a refusal or back-off is overridden.
     despite: bool,
+    /// Set when it was this flight that renewed the grant.
+    has_renewed: Arc<AtomicBool>,
 }
 
 /// How the time of one flight follows from the provider's grace window.
@@ -168,7 +186,10 @@ impl Pilot {
             clock: self.refresher.context.settings.clock.is_set(),
         };
         match detached.refresh(refresh).await {
-            Done::Ok(record) => Ok(self.refresher.remember(record)),
+            Done::Ok(Refreshed { record, has_renewed }) => {
+                self.has_renewed.store(has_renewed, Ordering::Release);
+                Ok(self.refresher.remember(record))
+            }
             Done::Failed { error, record } => {
                 match record {
                     Some(record) => drop(self.refresher.remember(*record)),
@@ -432,7 +453,7 @@ impl Pilot {
                         tokens,
                         fencing: lease.fencing,
                         at: now,
-                        keepalive_at: keepalive_at(&provider.rotation, now),
+                        keepalive_at: provider.rotation.keepalive_at(now),
                     };
                     self.commit(commit, &held.record).await.map(|record| Next::Ended(Ok(record)))
                 }
@@ -488,6 +509,7 @@ impl Pilot {
     fn committed(&self, committed: Committed) -> Result<Arc<Record>> {
         match committed {
             Committed::Written(record) => {
+                self.has_renewed.store(true, Ordering::Release);
                 self.tell(Kind::Refreshed, Some(&record), "");
                 Ok(self.refresher.remember(record))
             }
@@ -514,9 +536,16 @@ impl Pilot {
         };
         let refresher = Arc::clone(&self.refresher);
         refresher.uncommitted.lock().expect("no holder panics").insert(self.key.clone(), commit);
+        self.has_renewed.store(true, Ordering::Release);
         let record = refresher.remember(provisional);
         self.tell(Kind::Uncommitted, Some(&record), error.message());
-        let again = Pilot { refresher, key: self.key.clone(), seen: None, despite: false };
+        let again = Pilot {
+            refresher,
+            key: self.key.clone(),
+            seen: None,
+            despite: false,
+            has_renewed: Arc::clone(&self.has_renewed),
+        };
         runtime().spawn(async move {
             loop {
                 sleep(COMMIT_AGAIN).await;
@@ -714,11 +743,6 @@ fn kills_on_reuse(rotation: &Rotation, earlier: &Intent, now: UnixMillis) -> boo
 
 fn within_grace(rotation: &Rotation, intent: &Intent, now: UnixMillis) -> bool {
     rotation.grace.is_some_and(|grace| now - intent.at < super::millis(grace))
-}
-
-fn keepalive_at(rotation: &Rotation, now: UnixMillis) -> Option<UnixMillis> {
-    // Half of the time leaves as long again for an attempt that fails.
-    rotation.idle_days.map(|days| now + super::millis(days * 86_400.0 / 2.0))
 }
 
 fn consent_error(record: &Record, error: Error) -> Error {

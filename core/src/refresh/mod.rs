@@ -5,17 +5,18 @@
 
 mod cache;
 mod flight;
+pub(crate) mod keepalive;
 pub(crate) mod outcome;
 mod policy;
 pub(crate) mod renewal;
 pub(crate) mod revocation;
 
+pub(crate) use crate::clock::millis;
 pub(crate) use cache::Cached;
 pub(crate) use policy::{Decision, Freshness, Policy, Refusal, Want, decide};
 
-use crate::clock::UnixMillis;
 use crate::context::Context;
-use crate::detached::protocol::Refresh;
+use crate::detached::protocol::{Refresh, Refreshed};
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
 use crate::store::{Commit, GrantKey, Mark, Record, Retry};
@@ -201,6 +202,14 @@ impl Refresher {
         self.cache.get(key).map(|cached| cached.record)
     }
 
+    /// Drops a record that keep-alive alone had use for, so that its memory does not grow with the number of grants. An answer
+    /// that is not committed yet stays.
+    fn let_go(&self, key: &GrantKey) {
+        if !self.uncommitted.lock().expect("no holder panics").contains_key(key) {
+            self.cache.let_go(key);
+        }
+    }
+
     /// Drops what is cached of a grant.
     pub(crate) fn forget(&self, key: &GrantKey) {
         self.cache.forget(key);
@@ -240,13 +249,14 @@ impl Refresher {
     }
 
     /// Renews for another process of the application, which decided to.
-    pub(crate) async fn fly(self: &Arc<Self>, refresh: Refresh) -> Result<Arc<Record>> {
+    pub(crate) async fn fly(self: &Arc<Self>, refresh: Refresh) -> Result<Refreshed> {
         if let Some(record) = refresh.remembered {
             self.remember(record);
         }
         let Refresh { key, seen, despite, .. } = refresh;
         let flight = self.flights.join_or_start(self, &key, seen, despite);
-        flight.outcome(Instant::now() + LONGEST_FLIGHT).await
+        let record = flight.outcome(Instant::now() + LONGEST_FLIGHT).await?;
+        Ok(Refreshed { record: (*record).clone(), has_renewed: flight.has_renewed() })
     }
 
     /// Whether an answer is not committed yet.
@@ -328,12 +338,6 @@ impl Refresher {
         };
         error.with_grant(provider, subject)
     }
-}
-
-/// Whole milliseconds of a number of seconds that the configuration has bounded.
-#[expect(clippy::cast_possible_truncation)]
-pub(crate) fn millis(seconds: f64) -> UnixMillis {
-    (seconds * 1000.0) as UnixMillis
 }
 
 #[cfg(test)]

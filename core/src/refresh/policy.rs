@@ -72,9 +72,9 @@ impl Policy {
     ) -> Freshness {
         let Some(expires_at) = token.expires_at else { return Freshness::Fresh };
         let remaining = expires_at - now;
-        if remaining <= self.hard_window(token).max(min_valid) {
+        if remaining <= self.hard_window(lifetime(token)).max(min_valid) {
             Freshness::Hard
-        } else if remaining <= self.soft_window(key, token) {
+        } else if remaining <= self.soft_window(key, lifetime(token)) {
             Freshness::Soft
         } else {
             Freshness::Fresh
@@ -83,22 +83,45 @@ impl Policy {
 
     /// When `token` leaves the fresh state; never, when it does not expire.
     pub(crate) fn soft_at(&self, key: &GrantKey, token: &StoredAccessToken) -> Option<UnixMillis> {
-        Some(token.expires_at? - self.soft_window(key, token))
+        Some(token.expires_at? - self.soft_window(key, lifetime(token)))
     }
 
     /// When `token` can no longer be given out; never, when it does not expire.
     pub(crate) fn hard_at(&self, token: &StoredAccessToken) -> Option<UnixMillis> {
-        Some(token.expires_at? - self.hard_window(token))
+        Some(token.expires_at? - self.hard_window(lifetime(token)))
     }
 
-    fn hard_window(&self, token: &StoredAccessToken) -> i64 {
-        self.hard.unwrap_or(DEFAULT_HARD).min(lifetime(token) / 10)
+    /// When keep-alive renews an access token of which only the times are known: as it leaves the fresh state, or `within` so
+    /// many milliseconds before its end, but not in the first half of its life. So a renewal is not due again at once.
+    pub(crate) fn due_at(
+        &self,
+        key: &GrantKey,
+        obtained_at: Option<UnixMillis>,
+        expires_at: Option<UnixMillis>,
+        within: i64,
+    ) -> Option<UnixMillis> {
+        let expires_at = expires_at?;
+        let lifetime = obtained_at.map_or(0, |obtained_at| (expires_at - obtained_at).max(0));
+        let sooner = self.not_too_early(within.min(lifetime / 2));
+        Some(expires_at - self.soft_window(key, lifetime).max(sooner))
     }
 
-    fn soft_window(&self, key: &GrantKey, token: &StoredAccessToken) -> i64 {
-        let window = self.soft.unwrap_or(DEFAULT_SOFT).min(lifetime(token) / 5);
-        let spread = window * (900 + permille_of(key) / 5) / 1000;
-        self.earliest_refresh.map_or(spread, |earliest| spread.min(earliest))
+    /// How long before the end of an access token `due_at` may be.
+    pub(crate) fn longest_due(&self, within: i64) -> i64 {
+        self.not_too_early((self.soft.unwrap_or(DEFAULT_SOFT) * 11 / 10).max(within))
+    }
+
+    fn hard_window(&self, lifetime: i64) -> i64 {
+        self.hard.unwrap_or(DEFAULT_HARD).min(lifetime / 10)
+    }
+
+    fn soft_window(&self, key: &GrantKey, lifetime: i64) -> i64 {
+        let window = self.soft.unwrap_or(DEFAULT_SOFT).min(lifetime / 5);
+        self.not_too_early(window * (900 + permille_of(key) / 5) / 1000)
+    }
+
+    fn not_too_early(&self, window: i64) -> i64 {
+        self.earliest_refresh.map_or(window, |earliest| window.min(earliest))
     }
 
     /// Whether `retry` holds this configuration back, and until when.

@@ -40,7 +40,7 @@ use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 /// How many rows are asked for at once.
-const PAGE: usize = 500;
+pub(crate) const PAGE: usize = 500;
 
 /// What became of a token commit.
 #[derive(Debug)]

@@ -493,6 +493,7 @@ impl Record {
         next.grant_id.clone_from(&self.grant_id);
         next.generation = self.generation + 1;
         next.tokens = next.tokens.as_ref().map(|tokens| self.carried_over(tokens));
+        next.keepalive_at = self.keepalive_at; // the refresh token was not used
         next.created_at = self.created_at;
         next
     }

@@ -130,6 +130,8 @@ pub(crate) enum Wanted {
     /// Active grants that can be renewed and whose access token ends, or whose keep-alive is due, by these times; and grants
     /// whose revocation is not done.
     Due { expires_by: UnixMillis, keepalive_by: UnixMillis },
+    /// Grants whose user has to consent again.
+    NeedsConsent,
     /// Tombstones last written before this time.
     Tombstones { before: UnixMillis },
 }
@@ -146,6 +148,7 @@ impl Wanted {
                 header.status == Status::Revoking
                     || header.status == Status::Active && header.renewable && is_due
             }
+            Wanted::NeedsConsent => header.status == Status::NeedsConsent,
             Wanted::Tombstones { before } => header.is_tombstone() && header.updated_at < before,
         }
     }

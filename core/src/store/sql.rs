@@ -65,9 +65,11 @@ pub(super) struct Statements {
     pub(super) remove: String,
     /// Client or null, `client, subject, slot` to begin after, limit; then what the choice takes. Key, header and record out.
     pub(super) page_of_grants: String,
-    /// As above, with expiry and keep-alive limits.
+    /// As `page_of_grants`, with expiry and keep-alive limits.
     pub(super) page_of_due: String,
-    /// As above, with the time before which they were written.
+    /// As `page_of_grants`.
+    pub(super) page_of_consents: String,
+    /// As `page_of_grants`, with the time before which they were written.
     pub(super) page_of_tombstones: String,
     /// The time at or before which transactions have expired.
     pub(super) drop_pending: String,
@@ -136,6 +138,7 @@ impl Statements {
                 at(6),
                 at(7)
             )),
+            page_of_consents: page("status = 'needs_consent'".to_owned()),
             page_of_tombstones: page(format!("status = 'tombstone' AND updated_at < {}", at(6))),
             drop_pending: format!("DELETE FROM {pending} WHERE expires_at <= {}", at(1)),
             put_pending: format!(

@@ -430,6 +430,7 @@ impl Rows for SqliteRows {
             let statements = &database.statements;
             let sql = match &query.wanted {
                 Wanted::Grants => &statements.page_of_grants,
+                Wanted::NeedsConsent => &statements.page_of_consents,
                 Wanted::Due { expires_by, keepalive_by } => {
                     values.extend([expires_by as &dyn ToSql, keepalive_by]);
                     &statements.page_of_due
