@@ -321,6 +321,42 @@ ZEND_METHOD(Evergrant_Client, list)
 	resume(self);
 }
 
+/* A call that takes options and gives JSON. */
+typedef evergrant_status (*ask_with_options)(
+	const evergrant_client *client, const char *options_json, evergrant_string **json, evergrant_error **error);
+
+static void answer_with_options(INTERNAL_FUNCTION_PARAMETERS, ask_with_options ask)
+{
+	HashTable *options = (HashTable *)&zend_empty_array;
+	ZEND_PARSE_PARAMETERS_START(0, 1)
+		Z_PARAM_OPTIONAL
+		Z_PARAM_ARRAY_HT(options)
+	ZEND_PARSE_PARAMETERS_END();
+	evergrant_client_object *self = evergrant_client_of(Z_OBJ_P(ZEND_THIS));
+	evergrant_string *answer = NULL;
+	evergrant_error *error = NULL;
+	zend_string *json;
+	if (!options_of(options, &json)) {
+		RETURN_THROWS();
+	}
+	evergrant_status status = ask(self->client, text_of(json), &answer, &error);
+	release_text(json);
+	if (succeeded(self, status, &error)) {
+		evergrant_json_to_array(return_value, answer);
+	}
+	resume(self);
+}
+
+ZEND_METHOD(Evergrant_Client, due)
+{
+	answer_with_options(INTERNAL_FUNCTION_PARAM_PASSTHRU, evergrant_client_due);
+}
+
+ZEND_METHOD(Evergrant_Client, refreshDue)
+{
+	answer_with_options(INTERNAL_FUNCTION_PARAM_PASSTHRU, evergrant_client_refresh_due);
+}
+
 ZEND_METHOD(Evergrant_Client, close)
 {
 	ZEND_PARSE_PARAMETERS_NONE();

@@ -112,6 +112,22 @@ namespace Evergrant {
         /** Every grant of this client in the store, each as Grant::inspect() gives it. */
         public function list(): array {}
 
+        /**
+         * The grants whose time for a renewal has come, without secrets; nothing is decrypted for it. Options: within (seconds),
+         * limit, after (subject and slot of the last of the list before).
+         *
+         * @return array of arrays with subject, slot, grant_id, generation, due_for, expires_at, keepalive_at, retry_at
+         */
+        public function due(array $options = []): array {}
+
+        /**
+         * Renews the grants that are due, each once however many processes do this at the same time. Options: within
+         * (seconds), concurrency, limit.
+         *
+         * @return array with refreshed, renewed_elsewhere, in_back_off, skipped, revoked, cleared, needs_consent, failed, stopped
+         */
+        public function refreshDue(array $options = []): array {}
+
         /** Waits, at most 10 seconds, until refreshes on their way are stored; later calls throw CancelledError. */
         public function close(): void {}
 

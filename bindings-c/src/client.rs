@@ -412,6 +412,57 @@ pub unsafe extern "C" fn evergrant_client_put(
     unsafe { call(error, body) }
 }
 
+/// Gets the grants whose time for a renewal has come, as a JSON list: `subject`, `slot`, `grant_id`, `generation`, `due_for`
+/// (`expiry`, `keepalive`, `revocation`), `expires_at`, `keepalive_at`, `retry_at`. Nothing is decrypted for it. `options_json`
+/// may be NULL; its keys are `within` (seconds), `limit`, `after` (`subject` and `slot` of the last of the list before).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_client_due(
+    client: *const ClientHandle,
+    options_json: *const c_char,
+    due_json: *mut *mut TextHandle,
+    error: *mut *mut ErrorHandle,
+) -> Status {
+    let body = || {
+        // SAFETY: passed on from the caller.
+        let client = unsafe { handle(client, "client") }?;
+        // SAFETY: passed on from the caller.
+        let options = unsafe { options(options_json, "options_json") }?;
+        let core = client.client.clone();
+        let due = client.wait(async move { core.due(options).await })?;
+        // SAFETY: passed on from the caller.
+        unsafe { give_json(due_json, &due) };
+        Ok(())
+    };
+    // SAFETY: passed on from the caller.
+    unsafe { call(error, body) }
+}
+
+/// Renews the grants that are due, each once however many processes do this at the same time. `options_json` may be NULL;
+/// its keys are `within` (seconds), `concurrency`, `limit`. `report_json` may be NULL; it gets an object with the numbers
+/// `refreshed`, `renewed_elsewhere`, `in_back_off`, `skipped`, `revoked`, `cleared`, the lists `needs_consent` and `failed`, and
+/// `stopped`, which is null or says why the rest was left for a later call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_client_refresh_due(
+    client: *const ClientHandle,
+    options_json: *const c_char,
+    report_json: *mut *mut TextHandle,
+    error: *mut *mut ErrorHandle,
+) -> Status {
+    let body = || {
+        // SAFETY: passed on from the caller.
+        let client = unsafe { handle(client, "client") }?;
+        // SAFETY: passed on from the caller.
+        let options = unsafe { options(options_json, "options_json") }?;
+        let core = client.client.clone();
+        let report = client.wait(async move { core.refresh_due(options).await })?;
+        // SAFETY: passed on from the caller.
+        unsafe { give_json(report_json, &report) };
+        Ok(())
+    };
+    // SAFETY: passed on from the caller.
+    unsafe { call(error, body) }
+}
+
 /// Gets every grant of this client in the store, as a JSON list of what `evergrant_client_inspect` gives.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_client_list(

@@ -67,6 +67,8 @@ static void null_and_invalid_utf8_are_invalid_arguments_that_name_the_argument(v
     CHECK_FAILS(evergrant_client_forget(NULL, "alice", NULL, ERROR), EVERGRANT_INVALID_ARGUMENT);
     CHECK_FAILS(evergrant_client_inspect(NULL, "alice", NULL, NULL, ERROR), EVERGRANT_INVALID_ARGUMENT);
     CHECK_FAILS(evergrant_client_list(NULL, NULL, ERROR), EVERGRANT_INVALID_ARGUMENT);
+    CHECK_FAILS(evergrant_client_due(NULL, NULL, NULL, ERROR), EVERGRANT_INVALID_ARGUMENT);
+    CHECK_FAILS(evergrant_client_refresh_due(NULL, NULL, NULL, ERROR), EVERGRANT_INVALID_ARGUMENT);
     CHECK_FAILS(evergrant_client_testing_set_clock(NULL, NULL, ERROR), EVERGRANT_INVALID_ARGUMENT);
 
     CHECK(!none && !token && !start && !headers && !response);

@@ -70,6 +70,14 @@ class Client {
     return JSON.parse(await call(options, (leaving) => this.#native.list(leaving)))
   }
 
+  async due(options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.due(leaving, text)))
+  }
+
+  async refreshDue(options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.refreshDue(leaving, text)))
+  }
+
   async close() {
     await call(undefined, () => this.#native.close())
   }

@@ -29,6 +29,12 @@ export declare class Client {
   /** All grants of this client registration, without secrets. */
   list(options?: Abortable): Promise<Inspection[]>
 
+  /** The grants whose time for a renewal has come, without secrets; nothing is decrypted for it. */
+  due(options?: DueOptions): Promise<DueGrant[]>
+
+  /** Renews the grants that are due, each once however many processes do this at the same time. */
+  refreshDue(options?: RefreshDueOptions): Promise<DueReport>
+
   /** Waits for what is under way, at most 10 s; later calls reject with `cancelled`. */
   close(): Promise<void>
 
@@ -272,6 +278,24 @@ export interface ForceOptions extends CallOptions {
   force?: boolean
 }
 
+export interface DueOptions extends Abortable {
+  /** Also what ends within so many seconds. */
+  within?: number
+  /** How many at most; fewer mean that there are no more. */
+  limit?: number
+  /** The last of the list before. */
+  after?: { subject: string; slot?: string }
+}
+
+export interface RefreshDueOptions extends Abortable {
+  /** Also what ends within so many seconds. */
+  within?: number
+  /** Renewals at once. */
+  concurrency?: number
+  /** How many at most. */
+  limit?: number
+}
+
 export interface PutTokens extends Abortable {
   accessToken?: string
   /** OAuth 1.0a. */
@@ -349,6 +373,39 @@ export interface Inspection {
   createdAt: number
   updatedAt: number
   trail: { at: number; generation: number; what: string }[]
+}
+
+/** A grant whose time for a renewal has come. */
+export interface DueGrant {
+  subject: string
+  slot: string
+  grantId: string
+  generation: number
+  dueFor: 'expiry' | 'keepalive' | 'revocation'
+  expiresAt: number | null
+  keepaliveAt: number | null
+  retryAt: number | null
+}
+
+/** What became of due grants. */
+export interface DueReport {
+  /** Renewed by this call. */
+  refreshed: number
+  /** Renewed by somebody else between the choice and their turn. */
+  renewedElsewhere: number
+  /** Not to be tried now: earlier attempts failed not long ago. */
+  inBackOff: number
+  /** Deleted, or no more to be renewed, between the choice and their turn. */
+  skipped: number
+  /** Begun revocations that are done now. */
+  revoked: number
+  /** Remains of deleted grants that are not needed any more. */
+  cleared: number
+  /** Whose user has to consent again, whoever found that out and when. */
+  needsConsent: { subject: string; slot: string }[]
+  failed: { subject: string; slot: string; code: ErrorCode; message: string; retryAt: number | null }[]
+  /** Why the rest was left for a later call. */
+  stopped: { code: ErrorCode; message: string; retryAt: number | null } | null
 }
 
 /** Something that happened to a grant or a store. */

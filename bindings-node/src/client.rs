@@ -114,6 +114,34 @@ impl NativeClient {
         )
     }
 
+    /// The grants whose time for a renewal has come.
+    #[napi]
+    pub fn due<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            client.due(options_from_json_camel(&options)?).await.map(|found| json(&found))
+        })
+    }
+
+    /// Renews the grants that are due.
+    #[napi]
+    pub fn refresh_due<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            client.refresh_due(options_from_json_camel(&options)?).await.map(|report| json(&report))
+        })
+    }
+
     /// Waits for what is under way and refuses what comes later.
     #[napi]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {

@@ -152,6 +152,17 @@ test('a grant is listed, inspected, refreshed, revoked and forgotten', async () 
   assert.deepEqual(await client.list(), [])
 })
 
+test('what is due is listed and renewed, and who has to consent is named', async () => {
+  const client = await sandbox.loggedIn()
+  await client.put('bob', { refreshToken: 'unknown' })
+  const [bob, ...others] = await client.due()
+  assert.deepEqual([bob.subject, bob.dueFor, bob.generation, others], ['bob', 'expiry', 1, []])
+  assert.deepEqual(await client.due({ after: { subject: 'bob' } }), [])
+  const report = await client.refreshDue({ concurrency: 2 })
+  assert.deepEqual([report.refreshed, report.needsConsent], [0, [{ subject: 'bob', slot: '' }]])
+  await assert.rejects(client.refreshDue({ concurrency: 0 }), failure('invalid_argument'))
+})
+
 test('options of the wrong type or name are refused with the name that Node has', async () => {
   const client = new Client(sandbox.options())
   await assert.rejects(client.begin('alice', { loginhint: 'x' }), failure('invalid_argument', { message: /loginHint/ }))

@@ -28,6 +28,9 @@ echo get_class(thrown(fn () => $grant->get(sandbox() . '/')->json())), "\n";
 
 var_dump($grant->refresh(['force' => true])['generation'], $grant->inspect()['status']);
 var_dump(array_column($client->list(), 'subject'));
+$client->put('due', ['refresh_token' => 'unknown']);
+var_dump(array_column($client->due(['limit' => 2]), 'due_for', 'subject'), $client->refreshDue(['concurrency' => 2])['needs_consent'][0]['subject']);
+$client->grant('due')->forget();
 $client->put('bob', ['access_token' => 'at', 'expires_in' => 60, 'slot' => 'b']);
 var_dump($client->grant('bob', 'b')->accessToken()->token());
 $client->grant('bob', 'b')->forget();
@@ -72,6 +75,11 @@ array(1) {
   [0]=>
   string(7) "php-way"
 }
+array(1) {
+  ["due"]=>
+  string(6) "expiry"
+}
+string(3) "due"
 string(2) "at"
 Evergrant\NoGrantError: %s
 granted refreshed %s

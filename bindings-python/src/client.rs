@@ -102,6 +102,20 @@ impl Client {
         self.run(py, async move { client.list().await.map(|found| to_text(&found)) })
     }
 
+    fn due(&self, py: Python<'_>, options: String) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            client.due(options_from_json(&options)?).await.map(|found| to_text(&found))
+        })
+    }
+
+    fn refresh_due(&self, py: Python<'_>, options: String) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            client.refresh_due(options_from_json(&options)?).await.map(|report| to_text(&report))
+        })
+    }
+
     fn close(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let client = self.core.clone();
         self.run(py, async move {

@@ -175,6 +175,18 @@ async def test_grants_are_listed_with_their_slots(client: Any) -> None:
     assert repr(grant) == 'Grant(subject="alice", slot="second")'
 
 
+async def test_what_is_due_is_listed_and_renewed(client: Any, sandbox: Sandbox) -> None:
+    await consent(client, sandbox)
+    await settled(client.put("bob", refresh_token="unknown"))
+    (bob,) = await settled(client.due(within=60))
+    assert (bob["subject"], bob["due_for"], bob["generation"], bob["expires_at"]) == ("bob", "expiry", 1, 0)
+    assert await settled(client.due(after={"subject": "bob"})) == []
+    report = await settled(client.refresh_due(concurrency=2))
+    assert (report["refreshed"], report["needs_consent"]) == (0, [{"subject": "bob", "slot": ""}])
+    with pytest.raises(evergrant.InvalidArgumentError, match="concurrency"):
+        await settled(client.refresh_due(concurrency=0))
+
+
 async def test_a_closed_client_refuses(client: Any) -> None:
     await settled(client.close())
     await settled(client.close())

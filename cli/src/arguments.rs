@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const AFTER_HELP: &str = "\
 Clients stand in a TOML file, $XDG_CONFIG_HOME/evergrant/config.toml or ~/.config/evergrant/config.toml:
@@ -76,14 +77,10 @@ pub(crate) enum Command {
     },
     /// Show all of a grant but its secrets
     Show(GrantName),
-    /// Renew a grant's access token now
-    Refresh {
-        #[command(flatten)]
-        grant: GrantName,
-        /// Try even a grant that needs consent or is to be left alone for a while
-        #[arg(long)]
-        force: bool,
-    },
+    /// Renew a grant's access token now, or, with --all, every one that is due
+    Refresh(Refresh),
+    /// Renew the grants that are due, before their tokens end or die of disuse; on any number of machines at once
+    Keepalive(Keepalive),
     /// Revoke a grant at the provider, and delete it
     Revoke {
         #[command(flatten)]
@@ -136,6 +133,60 @@ pub(crate) struct Rekey {
     /// Every record of the client's store, those of other client registrations too: each of them must have the first key
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Refresh {
+    /// A configured client, a name of the catalogue, or an issuer URL
+    #[arg(value_name = "PROVIDER", required_unless_present = "all")]
+    pub(crate) client: Option<String>,
+    /// The application's name for the user
+    #[arg(value_name = "SUBJECT", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) subject: Option<String>,
+    /// One of several grants of the user
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) slot: Option<String>,
+    /// Try even a grant that needs consent or is to be left alone for a while
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) force: bool,
+    /// Renew every grant that is due, as `keepalive --once` does; of all configured clients without PROVIDER
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// With --all: also what ends within this time, as `keepalive --within`
+    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "subject", value_parser = span)]
+    pub(crate) due: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keepalive {
+    /// Configured clients; all of them if absent
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) clients: Vec<String>,
+    /// Do it once and end: for cron (this is so without --loop, too)
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Do it again and again until SIGTERM or Ctrl-C, which lets begun renewals end
+    #[arg(long = "loop", conflicts_with = "once")]
+    pub(crate) endless: bool,
+    /// Pause between two rounds of --loop
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = span)]
+    pub(crate) interval: Duration,
+    #[command(flatten)]
+    pub(crate) work: KeepaliveWork,
+}
+
+/// How much is done in one round.
+#[derive(Debug, Default, Args)]
+pub(crate) struct KeepaliveWork {
+    /// Also renew what ends within this time, though an application would not yet: 90s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) within: Option<Duration>,
+    /// Renewals at once
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<usize>,
+    /// Renew at most so many grants of each client
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -237,6 +288,20 @@ pub(crate) struct Sandbox {
     /// End the access tokens from before a refresh with it
     #[arg(long)]
     pub(crate) end_old_access_tokens: bool,
+}
+
+/// A time such as `90`, `90s`, `10m`, `2h` or `1d`.
+fn span(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return Err("expected a time such as 90s, 10m, 2h or 1d".to_owned()),
+    };
+    let number: f64 = digits.parse().map_err(|_| "expected a time such as 90s, 10m, 2h or 1d")?;
+    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

@@ -6,17 +6,22 @@ use std::process::ExitCode;
 
 /// Says what went wrong, and gives the exit status.
 pub(crate) fn report(error: &Error, json: bool) -> ExitCode {
+    tell(error, json);
+    ExitCode::from(exit_status(error))
+}
+
+/// Says what went wrong.
+pub(crate) fn tell(error: &Error, json: bool) {
     if json {
         say(&to_json(&error.to_json()));
     } else {
         say(&format!("evergrant: {}", error.message()));
         say(&format!("  {}: {}", codes(error), hint(error)));
     }
-    ExitCode::from(exit_status(error))
 }
 
 /// The statuses are told by `evergrant --help`.
-fn exit_status(error: &Error) -> u8 {
+pub(crate) fn exit_status(error: &Error) -> u8 {
     match error.code() {
         Code::InvalidConfig | Code::UnknownProvider | Code::InvalidArgument => 2,
         Code::NoGrant | Code::NeedsConsent | Code::ConsentDenied | Code::StateMismatch => 3,

@@ -1,10 +1,12 @@
 //! The commands on stored grants: token, list, show, refresh, revoke, forget.
 
-use crate::arguments::{GrantName, Token};
+use crate::arguments::{GrantName, KeepaliveWork, Refresh, Token};
 use crate::clients::{Clients, using};
+use crate::keepalive;
 use crate::output::{Output, fields, time};
 use evergrant::{Grant, Inspection, RefreshOptions, Result, RevokeOptions, TokenOptions, wait};
 use serde_json::json;
+use std::process::ExitCode;
 
 /// Opens the client of a grant, lets `work` use the grant, and closes the client.
 pub(crate) fn with_grant<T>(
@@ -63,15 +65,20 @@ pub(crate) fn show(clients: &Clients, output: &Output, name: &GrantName) -> Resu
     output.result(&grant, || fields(&grant))
 }
 
-pub(crate) fn refresh(
-    clients: &Clients,
-    output: &Output,
-    name: &GrantName,
-    force: bool,
-) -> Result<()> {
-    let options = RefreshOptions { force, ..RefreshOptions::default() };
-    let grant = with_grant(clients, name, |grant| wait(grant.refresh(options)))?;
-    output.result(&grant, || fields(&grant))
+pub(crate) fn refresh(clients: &Clients, output: &Output, refresh: &Refresh) -> Result<ExitCode> {
+    if refresh.all {
+        let work = KeepaliveWork { within: refresh.due, ..KeepaliveWork::default() };
+        return keepalive::once(clients, output, refresh.client.as_slice(), &work);
+    }
+    let name = GrantName {
+        client: refresh.client.clone().unwrap_or_default(),
+        subject: refresh.subject.clone().unwrap_or_default(),
+        slot: refresh.slot.clone().unwrap_or_default(),
+    };
+    let options = RefreshOptions { force: refresh.force, ..RefreshOptions::default() };
+    let grant = with_grant(clients, &name, |grant| wait(grant.refresh(options)))?;
+    output.result(&grant, || fields(&grant))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn revoke(

@@ -11,6 +11,7 @@ mod clients;
 mod doctor;
 mod failure;
 mod grants;
+mod keepalive;
 mod login;
 mod output;
 mod rekey;
@@ -44,7 +45,8 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::Call(call) => return call::call(&clients()?, output, call),
         Command::List { client } => grants::list(&clients()?, output, client.as_deref())?,
         Command::Show(grant) => grants::show(&clients()?, output, grant)?,
-        Command::Refresh { grant, force } => grants::refresh(&clients()?, output, grant, *force)?,
+        Command::Refresh(refresh) => return grants::refresh(&clients()?, output, refresh),
+        Command::Keepalive(command) => return keepalive::keepalive(&clients()?, output, command),
         Command::Revoke { grant, force } => grants::revoke(&clients()?, output, grant, *force)?,
         Command::Forget(grant) => grants::forget(&clients()?, output, grant)?,
         Command::Rekey(command) => return rekey::rekey(&clients()?, output, command),

@@ -7,6 +7,8 @@ import {
   EvergrantError,
   Grant,
   type ClientOptions,
+  type DueGrant,
+  type DueReport,
   type ErrorCode,
   type Finished,
   type GrantEvent,
@@ -92,6 +94,9 @@ await grant.forget()
 await grant.inspect({ signal })
 await client.put('alice', { refreshToken: 'text', expiresIn: 10, scope: 'a b' })
 const list: Inspection[] = await client.list()
+const due: DueGrant[] = await client.due({ within: 600, limit: 10, after: { subject: 'alice' }, signal })
+const report: DueReport = await client.refreshDue({ within: 600, concurrency: 4, limit: 10, signal })
+due[0]?.dueFor === 'keepalive' && report.refreshed + report.needsConsent.length
 await client.close()
 client._testingSetClock(null)
 

@@ -18,6 +18,17 @@ Inspection = dict[str, Any]
 
 Inspections = list[Inspection]
 
+DueGrant = dict[str, Any]
+"""``subject``, ``slot``, ``grant_id``, ``generation``, ``due_for`` (``expiry``, ``keepalive`` or ``revocation``), ``expires_at``,
+``keepalive_at``, ``retry_at``."""
+
+DueGrants = list[DueGrant]
+
+DueReport = dict[str, Any]
+"""Numbers: ``refreshed``, ``renewed_elsewhere``, ``in_back_off``, ``skipped``, ``revoked``, ``cleared``; lists: ``needs_consent``
+(``subject``, ``slot``) and ``failed`` (also ``code``, ``message``, ``retry_at``); and ``stopped``: ``None``, or why the rest was left
+for a later call."""
+
 Text = str | int | float | bool
 Parameters = Mapping[str, Text | Sequence[Text]] | Iterable[tuple[str, Text]]
 """Names and values, as a mapping (of lists where a name comes more than once) or as pairs in order."""
@@ -112,6 +123,33 @@ class HeaderOptions(TypedDict, total=False):
     timeout: float | None
 
 
+class DueAfter(TypedDict, total=False):
+    """The grant after which a list goes on."""
+
+    subject: str
+    slot: str
+
+
+class DueOptions(TypedDict, total=False):
+    """Which due grants are listed."""
+
+    within: float | None
+    """Also what ends within so many seconds."""
+    limit: int | None
+    """How many at most; fewer mean that there are no more."""
+    after: DueAfter | None
+
+
+class RefreshDueOptions(TypedDict, total=False):
+    """How due grants are renewed."""
+
+    within: float | None
+    """Also what ends within so many seconds."""
+    concurrency: int | None
+    """Renewals at once."""
+    limit: int | None
+
+
 class RefreshOptions(TypedDict, total=False):
     """How a grant is renewed."""
 
@@ -177,6 +215,14 @@ def inspection(text: str) -> Inspection:
 def inspections(text: str) -> Inspections:
     """The same for several grants."""
     return [_seconds(each) for each in json.loads(text)]
+
+
+def due_report(text: str) -> DueReport:
+    """What became of due grants."""
+    report: DueReport = json.loads(text)
+    for part in (*report["failed"], report["stopped"] or {}):
+        _seconds(part)
+    return report
 
 
 def _seconds(inspected: dict[str, Any]) -> Inspection:

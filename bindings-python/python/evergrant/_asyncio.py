@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from ._arguments import (
         BeginOptions,
         Config,
+        DueGrants,
+        DueOptions,
+        DueReport,
         Event,
         FinishOptions,
         HeaderOptions,
         Inspection,
         Inspections,
         PutTokens,
+        RefreshDueOptions,
         RefreshOptions,
         RequestOptions,
         RevokeOptions,
@@ -71,6 +75,14 @@ class AsyncClient:
     async def list(self) -> Inspections:
         """Every grant of this client."""
         return arguments.inspections(await self._native.list())
+
+    async def due(self, **options: Unpack[DueOptions]) -> DueGrants:
+        """The grants whose time for a renewal has come, without secrets; nothing is decrypted for it."""
+        return arguments.inspections(await self._native.due(arguments.options(options)))
+
+    async def refresh_due(self, **options: Unpack[RefreshDueOptions]) -> DueReport:
+        """Renews the grants that are due, each once however many processes do this at the same time."""
+        return arguments.due_report(await self._native.refresh_due(arguments.options(options)))
 
     async def close(self) -> None:
         """Waits for renewals under way; later calls raise ``CancelledError``. May be called again."""

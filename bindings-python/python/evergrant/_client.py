@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from ._arguments import (
         BeginOptions,
         Config,
+        DueGrants,
+        DueOptions,
+        DueReport,
         Event,
         FinishOptions,
         HeaderOptions,
         Inspection,
         Inspections,
         PutTokens,
+        RefreshDueOptions,
         RefreshOptions,
         RequestOptions,
         RevokeOptions,
@@ -71,6 +75,14 @@ class Client:
     def list(self) -> Inspections:
         """Every grant of this client."""
         return arguments.inspections(self._native.list())
+
+    def due(self, **options: Unpack[DueOptions]) -> DueGrants:
+        """The grants whose time for a renewal has come, without secrets; nothing is decrypted for it."""
+        return arguments.inspections(self._native.due(arguments.options(options)))
+
+    def refresh_due(self, **options: Unpack[RefreshDueOptions]) -> DueReport:
+        """Renews the grants that are due, each once however many processes do this at the same time."""
+        return arguments.due_report(self._native.refresh_due(arguments.options(options)))
 
     def close(self) -> None:
         """Waits for renewals under way; later calls raise ``CancelledError``. May be called again."""

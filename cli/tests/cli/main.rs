@@ -5,6 +5,7 @@
 mod command_line;
 mod grants;
 mod helper;
+mod keepalive;
 mod login;
 mod rekey;
 mod support;

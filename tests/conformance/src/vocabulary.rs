@@ -51,6 +51,8 @@ const ACTIONS: &[Action] = &[
     testee("inspect", &["subject"], &["slot"]),
     testee("put", &["subject", "tokens"], &[]),
     testee("list", &[], &[]),
+    testee("due", &[], &["options"]),
+    testee("refresh_due", &[], &["options"]),
     testee("close", &[], &[]),
     testee("events", &[], &[]),
     testee("store_calls", &[], &[]),

@@ -103,7 +103,9 @@ class Testee:
             "forget": lambda: grant.forget(),
             "inspect": lambda: in_millis(grant.inspect()),
             "put": lambda: in_millis(client.put(subject, **command["tokens"])),
-            "list": lambda: [in_millis(found) for found in client.list()],
+            "list": lambda: in_millis(client.list()),
+            "due": lambda: in_millis(client.due(**options)),
+            "refresh_due": lambda: in_millis(client.refresh_due(**options)),
             "close": lambda: client.close(),
             "events": lambda: self.events[name],
             "store_calls": lambda: self.stores[name].noted,
@@ -136,7 +138,11 @@ def fields(result, names):
 
 
 def in_millis(found):
-    return {k: round(v * 1000) if k.endswith("_at") and v is not None else v for k, v in found.items()}
+    if isinstance(found, list):
+        return [in_millis(each) for each in found]
+    if not isinstance(found, dict):
+        return found
+    return {k: round(v * 1000) if k.endswith("_at") and v is not None else in_millis(v) for k, v in found.items()}
 
 
 def now_ms():

@@ -68,6 +68,8 @@ static evergrant_status carry_out(const cJSON *in, cJSON **out, evergrant_error 
     DO("forget") status = evergrant_client_forget(client, subject, slot, error);
     DO("inspect") status = evergrant_client_inspect(client, subject, slot, &json, error);
     DO("put") status = evergrant_client_put(client, subject, json_text(get(in, "tokens")), &json, error);
+    DO("due") status = evergrant_client_due(client, options, &json, error);
+    DO("refresh_due") status = evergrant_client_refresh_due(client, options, &json, error);
     DO("list") status = evergrant_client_list(client, &json, error);
     DO("close") status = evergrant_client_close(client, error);
     DO("headers") status = evergrant_client_headers(client, subject, slot, text(in, "method"), text(in, "url"), options, &headers, error);

@@ -48,6 +48,8 @@ class Testee
             'inspect' => inMillis($grant->inspect()),
             'put' => inMillis($client->put($command['subject'], $command['tokens'])),
             'list' => array_map(inMillis(...), $client->list()),
+            'due' => array_map(inMillis(...), $client->due($options)),
+            'refresh_due' => inMillis($client->refreshDue($options)),
             'close' => $client->close(),
             'events' => [$client->poll(), $this->events[$name]->getArrayCopy()][1],
             'store_calls' => $this->stores[$name]->calls,

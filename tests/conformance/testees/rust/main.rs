@@ -63,6 +63,8 @@ impl Testee {
             "inspect" => to_value(wait(grant.inspect())?),
             "put" => to_value(wait(client.put(text("subject"), options(&command["tokens"])?))?),
             "list" => to_value(wait(client.list())?),
+            "due" => to_value(wait(client.due(options(given)?))?),
+            "refresh_due" => to_value(wait(client.refresh_due(options(given)?))?),
             "close" => {
                 wait(client.close());
                 Ok(Value::Null)
