@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 3c035f3d73ebfd0d84e03e2550a74711a611406a */
+ * Stub hash: 69db59b137a072d25c0290aa55ff0e2fda117140 */
 
 #if defined(EVERGRANT_TESTING)
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant__testing_fail, 0, 1, IS_VOID, 0)
@@ -108,6 +108,12 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_list, 0, 0, IS_ARRAY, 0)
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_due, 0, 0, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_Evergrant_Client_refreshDue arginfo_class_Evergrant_Client_due
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_close, 0, 0, IS_VOID, 0)
 ZEND_END_ARG_INFO()
 
@@ -156,9 +162,7 @@ ZEND_END_ARG_INFO()
 
 #define arginfo_class_Evergrant_Grant_delete arginfo_class_Evergrant_Grant_get
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Grant_refresh, 0, 0, IS_ARRAY, 0)
-	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
-ZEND_END_ARG_INFO()
+#define arginfo_class_Evergrant_Grant_refresh arginfo_class_Evergrant_Client_due
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Grant_revoke, 0, 0, IS_VOID, 0)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
@@ -193,6 +197,8 @@ ZEND_METHOD(Evergrant_Client, finish);
 ZEND_METHOD(Evergrant_Client, grant);
 ZEND_METHOD(Evergrant_Client, put);
 ZEND_METHOD(Evergrant_Client, list);
+ZEND_METHOD(Evergrant_Client, due);
+ZEND_METHOD(Evergrant_Client, refreshDue);
 ZEND_METHOD(Evergrant_Client, close);
 ZEND_METHOD(Evergrant_Client, poll);
 ZEND_METHOD(Evergrant_Client, _testingSetClock);
@@ -258,6 +264,8 @@ static const zend_function_entry class_Evergrant_Client_methods[] = {
 	ZEND_ME(Evergrant_Client, grant, arginfo_class_Evergrant_Client_grant, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, put, arginfo_class_Evergrant_Client_put, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, list, arginfo_class_Evergrant_Client_list, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, due, arginfo_class_Evergrant_Client_due, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, refreshDue, arginfo_class_Evergrant_Client_refreshDue, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, close, arginfo_class_Evergrant_Client_close, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, poll, arginfo_class_Evergrant_Client_poll, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, _testingSetClock, arginfo_class_Evergrant_Client__testingSetClock, ZEND_ACC_PUBLIC)

@@ -313,6 +313,23 @@ enum evergrant_status evergrant_client_put(const struct evergrant_client *client
                                            struct evergrant_string **inspection_json,
                                            struct evergrant_error **error);
 
+// Gets the grants whose time for a renewal has come, as a JSON list: `subject`, `slot`, `grant_id`, `generation`, `due_for`
+// (`expiry`, `keepalive`, `revocation`), `expires_at`, `keepalive_at`, `retry_at`. Nothing is decrypted for it. `options_json`
+// may be NULL; its keys are `within` (seconds), `limit`, `after` (`subject` and `slot` of the last of the list before).
+enum evergrant_status evergrant_client_due(const struct evergrant_client *client,
+                                           const char *options_json,
+                                           struct evergrant_string **due_json,
+                                           struct evergrant_error **error);
+
+// Renews the grants that are due, each once however many processes do this at the same time. `options_json` may be NULL;
+// its keys are `within` (seconds), `concurrency`, `limit`. `report_json` may be NULL; it gets an object with the numbers
+// `refreshed`, `renewed_elsewhere`, `in_back_off`, `skipped`, `revoked`, `cleared`, the lists `needs_consent` and `failed`, and
+// `stopped`, which is null or says why the rest was left for a later call.
+enum evergrant_status evergrant_client_refresh_due(const struct evergrant_client *client,
+                                                   const char *options_json,
+                                                   struct evergrant_string **report_json,
+                                                   struct evergrant_error **error);
+
 // Gets every grant of this client in the store, as a JSON list of what `evergrant_client_inspect` gives.
 enum evergrant_status evergrant_client_list(const struct evergrant_client *client,
                                             struct evergrant_string **list_json,
