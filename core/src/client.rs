@@ -333,6 +333,21 @@ impl Client {
         }
     }
 
+    /// The built-in store as this process has it open, and opened once more as another process would have it; memory cannot be.
+    pub(crate) fn built_in_store_twice(&self) -> Result<(Arc<dyn Store>, Option<Arc<dyn Store>>)> {
+        let StoreChoice::BuiltIn(address) = &self.0.store else {
+            return Err(Error::new(
+                Code::Unsupported,
+                "the store of this client is the application's own; expected a built-in one",
+            ));
+        };
+        let again = match address {
+            Address::Memory => None,
+            _ => Some(address.open(Arc::<Codec>::default())?),
+        };
+        Ok((Arc::clone(&self.refresher()?.context.store), again))
+    }
+
     /// For tests: stops this client's clock at a time in Unix milliseconds, or lets it run again.
     pub fn set_test_clock(&self, unix_millis: Option<UnixMillis>) {
         self.0.settings.clock.set(unix_millis);
@@ -422,7 +437,7 @@ impl Inner {
     fn adapter(&self, caller: Caller, codec: Arc<Codec>) -> Result<Arc<ApplicationStoreAdapter>> {
         let adapter = ApplicationStoreAdapter::new(caller, codec)?;
         for gap in adapter.gaps() {
-            self.settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, gap);
+            self.settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, &gap);
         }
         Ok(Arc::new(adapter))
     }

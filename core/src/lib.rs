@@ -74,4 +74,7 @@ pub use refresh::keepalive::{
 };
 pub use rekey::{RekeyFailure, RekeyOptions, Rekeyed};
 pub use secret::Secret;
-pub use store::{CallingThread, ForeignStore, Method, StoreCall, StoreReply, new_encryption_key};
+pub use store::{
+    CallingThread, CheckOptions, CheckReport, Finding, ForeignStore, Method, StoreCall, StoreCheck,
+    StoreReply, Verdict, new_encryption_key,
+};

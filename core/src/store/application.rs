@@ -74,22 +74,15 @@ impl ApplicationStoreAdapter {
     }
 
     /// What the library cannot promise because of the methods that are missing, in words for people.
-    pub(crate) fn gaps(&self) -> Vec<&'static str> {
-        let gaps = [
-            (
-                Method::CompareAndSet,
-                "no compare_and_set: writes of two processes at once can overwrite each other",
-            ),
-            (Method::Acquire, "no acquire: two processes may spend one refresh token at once"),
-            (
-                Method::TakePending,
-                "no take_pending: consent must end in the process in which it began",
-            ),
-        ];
-        gaps.into_iter().filter(|(method, _)| !self.has(*method)).map(|(_, gap)| gap).collect()
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        [Method::CompareAndSet, Method::Acquire, Method::TakePending]
+            .into_iter()
+            .filter(|method| !self.has(*method))
+            .map(|method| format!("no {}: {}", method.name(), method.without()))
+            .collect()
     }
 
-    fn has(&self, method: Method) -> bool {
+    pub(super) fn has(&self, method: Method) -> bool {
         match &self.caller {
             Caller::AnyThread(store) => store.has(method),
             Caller::CallingThread { methods, .. } => methods.contains(&method),
@@ -100,7 +93,7 @@ impl ApplicationStoreAdapter {
         self.here.lock().expect("no holder panics")
     }
 
-    async fn call(&self, method: Method, arguments: Vec<Value>) -> Result<Value> {
+    pub(super) async fn call(&self, method: Method, arguments: Vec<Value>) -> Result<Value> {
         let call = StoreCall { method, arguments };
         let texts = long_texts(&call);
         let reply: StoreReply = match &self.caller {
@@ -126,7 +119,7 @@ impl ApplicationStoreAdapter {
         })
     }
 
-    async fn call_with_key(
+    pub(super) async fn call_with_key(
         &self,
         method: Method,
         key: &GrantKey,

@@ -68,6 +68,22 @@ impl Method {
             Method::TakePending => "take_pending",
         }
     }
+
+    /// What is not promised of a store that does not have it, in words for people.
+    pub(crate) fn without(self) -> &'static str {
+        match self {
+            Method::Load | Method::Save => "it must be there",
+            Method::CompareAndSet => "writes of two processes at once can overwrite each other",
+            Method::Delete => "what is deleted leaves a small record behind",
+            Method::Acquire => "two processes may spend one refresh token at once",
+            Method::Renew => "leases are not prolonged",
+            Method::Release => "leases end by their time",
+            Method::List => "grants cannot be listed",
+            Method::PutPending | Method::TakePending => {
+                "consent must end in the process in which it began"
+            }
+        }
+    }
 }
 
 /// One call of a method of a foreign store.

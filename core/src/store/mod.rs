@@ -3,6 +3,7 @@
 mod address;
 mod aead;
 mod application;
+mod check;
 mod codec;
 mod contract;
 mod file;
@@ -20,6 +21,7 @@ mod sqlite;
 
 pub(crate) use address::Address;
 pub(crate) use application::{ApplicationStoreAdapter, Caller};
+pub use check::{CheckOptions, CheckReport, Finding, StoreCheck, Verdict};
 pub(crate) use codec::Codec;
 pub use foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};
 pub(crate) use key_ring::KeyRing;
