@@ -138,6 +138,12 @@ impl StoreCheck {
         Ok(StoreCheck { subject, calling_thread: None })
     }
 
+    /// A check of any store under the contract, with what the library makes up for.
+    #[cfg(test)]
+    pub(super) fn of_store(store: Arc<dyn super::Store>, options: &CheckOptions) -> Self {
+        StoreCheck { subject: Subject::new(store, options), calling_thread: None }
+    }
+
     /// Where store calls wait to be served, for [`ApplicationStore::CallingThread`].
     #[must_use]
     pub fn calling_thread(&self) -> Option<Arc<CallingThread>> {

@@ -119,8 +119,6 @@ pub(super) struct Subject {
     /// The methods of a store of the application's own.
     pub(super) methods: Option<Arc<ApplicationStoreAdapter>>,
     pub(super) methods_beside: Option<Arc<ApplicationStoreAdapter>>,
-    /// Whether what the library makes up for in this process counts as given.
-    pub(super) made_up_for: bool,
     pub(super) client: String,
     pub(super) grants: usize,
     pub(super) rounds: usize,
@@ -136,7 +134,6 @@ impl Subject {
             beside: None,
             methods: None,
             methods_beside: None,
-            made_up_for: false,
             client: format!("evergrant-check:{}", random_id()),
             grants: options.grants(),
             rounds: options.rounds(),
@@ -160,12 +157,7 @@ impl Subject {
             return Some("not tried: an earlier call had not ended".to_owned());
         }
         let methods = self.methods.as_ref()?;
-        let made_up_for = |method: Method| {
-            let is_of_leases = matches!(method, Method::Acquire | Method::Renew | Method::Release);
-            self.made_up_for && is_of_leases && !methods.has(Method::Acquire)
-        };
-        let missing =
-            needs.iter().find(|method| !methods.has(**method) && !made_up_for(**method))?;
+        let missing = needs.iter().find(|method| !methods.has(**method))?;
         Some(format!("no {}: {}", missing.name(), missing.without()))
     }
 
