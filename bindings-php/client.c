@@ -630,6 +630,37 @@ ZEND_METHOD(Evergrant_Grant, inspect)
 	resume(grant.owner);
 }
 
+/* --- A store held to its promises ----------------------------------------------------------------------------------- */
+
+/* A Client that is never opened is what PHP code needs around its calls. */
+ZEND_FUNCTION(Evergrant_check_store)
+{
+	zval *store, client;
+	HashTable *options = (HashTable *)&zend_empty_array;
+	ZEND_PARSE_PARAMETERS_START(1, 2)
+		Z_PARAM_OBJECT(store)
+		Z_PARAM_OPTIONAL
+		Z_PARAM_ARRAY_HT(options)
+	ZEND_PARSE_PARAMETERS_END();
+	zend_string *json;
+	if (!options_of(options, &json)) {
+		RETURN_THROWS();
+	}
+	object_init_ex(&client, evergrant_client_ce);
+	evergrant_client_object *self = evergrant_client_of(Z_OBJ(client));
+	ZVAL_COPY(&self->store, store);
+	evergrant_store table = evergrant_store_of(self);
+	evergrant_string *report = NULL;
+	evergrant_error *error = NULL;
+	evergrant_status status = evergrant_store_check(&table, text_of(json), &report, &error);
+	release_text(json);
+	if (succeeded(self, status, &error)) {
+		evergrant_json_to_array(return_value, report);
+	}
+	resume(self);
+	zval_ptr_dtor(&client);
+}
+
 /* --- Failing and panicking on purpose ----------------------------------------------------------------------------- */
 
 #ifdef EVERGRANT_TESTING

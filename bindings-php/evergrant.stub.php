@@ -228,6 +228,16 @@ namespace Evergrant {
         public function json(): mixed {}
     }
 
+    /**
+     * Holds a token store of your own to what the library relies on, for your tests. It writes under a client key of its own,
+     * evergrant-check:…, and removes it where the store has delete. Calls come one after another, so whether the store bears
+     * several at once has to be seen by other means. Options: grants (how many are written and listed; 10000), quick.
+     *
+     * @return array with ok, summary (which names each broken promise), remarks, and findings: of each promise its name
+     *     (promise), its verdict (passed, failed or skipped), expected, got, remark, milliseconds
+     */
+    function check_store(object $store, array $options = []): array {}
+
 #ifdef EVERGRANT_TESTING
     /** Fails with the error of this number. */
     function _testing_fail(int $status): void {}

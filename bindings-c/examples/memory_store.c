@@ -1,6 +1,5 @@
 #include "memory_store.h"
 
-#include <cjson/cJSON.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@ typedef struct entry {
     char *text;
     char *owner;
     char *intent;
+    uint64_t revision;
     int64_t lease_until_ms;
     uint64_t fencing;
 } entry;
@@ -49,13 +49,6 @@ static entry *entry_of(memory_store *store, const char *client, const char *subj
     return store->entries = made;
 }
 
-static uint64_t revision_of(const char *record) {
-    cJSON *parsed = cJSON_Parse(record);
-    uint64_t revision = (uint64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(parsed, "revision"));
-    cJSON_Delete(parsed);
-    return revision;
-}
-
 static bool holds(const entry *lease, const char *owner, uint64_t fencing) {
     return lease->owner && !strcmp(lease->owner, owner) && lease->fencing == fencing;
 }
@@ -90,13 +83,14 @@ static void save(void *context, const char *client, const char *subject, const c
 static void compare_and_set(void *context, const char *client, const char *subject, const char *slot,
                             const uint64_t *expected_revision, const char *record, uint64_t revision,
                             evergrant_reply *reply) {
-    (void)revision;
     if (!enter(context, "compare_and_set", reply))
         return;
     entry *stored = entry_of(context, client, subject, slot);
-    bool fits = expected_revision ? stored->text && revision_of(stored->text) == *expected_revision : !stored->text;
-    if (fits)
+    bool fits = expected_revision ? stored->text && stored->revision == *expected_revision : !stored->text;
+    if (fits) {
         replace(&stored->text, record);
+        stored->revision = revision;
+    }
     evergrant_reply_boolean(reply, fits);
     leave(context);
 }
@@ -116,7 +110,7 @@ static void acquire(void *context, const char *client, const char *subject, cons
         return;
     entry *lease = entry_of(context, client, subject, slot);
     int64_t left = lease->lease_until_ms - now_ms();
-    if (lease->owner && strcmp(lease->owner, owner) && left > 0) {
+    if (lease->owner && left > 0) {
         evergrant_reply_busy(reply, (uint64_t)left);
     } else {
         lease->lease_until_ms = now_ms() + (int64_t)ttl_ms;

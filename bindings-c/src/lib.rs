@@ -4,6 +4,7 @@
 //! No panic may leave a function of this crate: what can fail runs inside [`border::call`].
 
 mod border;
+mod check;
 mod client;
 mod environment;
 mod error;

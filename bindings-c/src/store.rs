@@ -126,7 +126,7 @@ pub struct StoreTable {
     pub take_pending:
         Option<unsafe extern "C" fn(context: *mut c_void, state: *const c_char, reply: *mut Reply)>,
     /// Called once, after the last other call: when the client is freed, or before `evergrant_client_open` returns an
-    /// error. NULL when there is nothing to do.
+    /// error, or before `evergrant_store_check` returns. NULL when there is nothing to do.
     pub destroy: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum failure { NONE, ERROR_TEXT, WRONG_TYPE, NO_REPLY, INVALID_TEXT, SLOW } failure;
+typedef enum failure { NONE, ERROR_TEXT, WRONG_TYPE, NO_REPLY, INVALID_TEXT, SLOW, ALWAYS_TRUE } failure;
 
 /* What the store under test is to do wrong, and what was seen of it. */
 static struct {
@@ -39,6 +39,9 @@ static bool hook(void *context, const char *method, evergrant_reply *reply) {
         return true;
     case INVALID_TEXT:
         evergrant_reply_text(reply, "\xff");
+        return true;
+    case ALWAYS_TRUE:
+        evergrant_reply_boolean(reply, true);
         return true;
     case SLOW:
         nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
@@ -213,6 +216,40 @@ static void threads_that_share_a_store_make_one_request(void) {
     evergrant_client_free(client);
 }
 
+/* The report on a new store that does this wrong; the caller frees it. */
+static evergrant_string *checked(const char *method, failure how) {
+    evergrant_string *report = NULL;
+    evergrant_store table = new_store();
+    fail_in(method, how);
+    CHECK_OK(evergrant_store_check(&table, "{\"grants\": 20, \"quick\": true}", &report, ERROR));
+    CHECK(seen.calls > 0 && !seen.on_other_thread && seen.destroyed == 1);
+    return report;
+}
+
+static void a_whole_store_keeps_every_promise(void) {
+    evergrant_string *report = checked("", NONE);
+    CHECK_HOLDS(evergrant_string_data(report), "{\"ok\":true,");
+    CHECK_HOLDS(evergrant_string_data(report), " 0 broken, 0 not given");
+    CHECK_HOLDS(evergrant_string_data(report), "on the one thread that waits");
+    evergrant_string_free(report);
+}
+
+static void a_broken_store_is_told_by_its_promise(void) {
+    evergrant_string *report = checked("compare_and_set", ALWAYS_TRUE);
+    CHECK_HOLDS(evergrant_string_data(report), "{\"ok\":false,");
+    CHECK_HOLDS(evergrant_string_data(report), "broken: compare_and_set_writes_only_over_the_expected_revision");
+    evergrant_string_free(report);
+}
+
+static void a_check_without_a_store_is_an_invalid_argument(void) {
+    evergrant_string *report = NULL;
+    CHECK_FAILS(evergrant_store_check(NULL, NULL, &report, ERROR), EVERGRANT_INVALID_ARGUMENT);
+    evergrant_store table = new_store();
+    CHECK_FAILS(evergrant_store_check(&table, "{\"rounds\": 1}", &report, ERROR), EVERGRANT_INVALID_ARGUMENT);
+    CHECK_HOLDS(evergrant_error_message(last_error), "rounds");
+    CHECK(seen.destroyed == 1 && !report);
+}
+
 int main(void) {
     static const test TESTS[] = {
         TEST(the_whole_way_runs_on_the_caller_s_thread),
@@ -226,6 +263,9 @@ int main(void) {
         TEST(a_store_that_cannot_write_fails_the_consent),
         TEST(a_slow_store_ends_a_call_at_its_deadline),
         TEST(threads_that_share_a_store_make_one_request),
+        TEST(a_whole_store_keeps_every_promise),
+        TEST(a_broken_store_is_told_by_its_promise),
+        TEST(a_check_without_a_store_is_an_invalid_argument),
     };
     return run_tests(TESTS, sizeof TESTS / sizeof *TESTS);
 }

@@ -487,3 +487,43 @@ export interface TokenStore {
   /** Gives the document to one caller only. */
   takePending?(state: string): Awaitable<string | null>
 }
+
+/**
+ * Holds a store of your own to what the library relies on, for your tests. It writes under a client key of its own,
+ * `evergrant-check:…`, and removes it where the store has `delete`.
+ *
+ * @example assert.ok((await checkStore(new MyStore())).ok)
+ */
+export declare function checkStore(store: TokenStore, options?: CheckOptions): Promise<CheckReport>
+
+export interface CheckOptions extends Abortable {
+  /** A second object over the same data, as another process would have it. */
+  beside?: TokenStore
+  /** How many grants are written and listed; 10,000 when absent, 100 with `quick`. */
+  grants?: number
+  /** Fewer rounds of calls at once: finds less, and takes seconds on any store. */
+  quick?: boolean
+}
+
+export interface CheckReport {
+  /** Whether no promise was broken. */
+  ok: boolean
+  /** The outcome in words: how many promises are kept, and each broken one. */
+  summary: string
+  findings: CheckFinding[]
+  remarks: string[]
+}
+
+/** What was found of one promise. */
+export interface CheckFinding {
+  /** Its name, which says what is promised. */
+  promise: string
+  verdict: 'passed' | 'failed' | 'skipped'
+  /** Of a broken one: what should have come. */
+  expected?: string
+  /** Of a broken one: what came. */
+  got?: string
+  /** Of a skipped one: the method that is missing, and what is not promised without it. Of others: what was measured. */
+  remark?: string
+  milliseconds: number
+}

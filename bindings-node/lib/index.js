@@ -1,9 +1,10 @@
 'use strict'
 
 const { AccessToken } = require('./access_token.js')
+const { checkStore } = require('./check.js')
 const { Client } = require('./client.js')
 const { EvergrantError } = require('./error.js')
 const { Grant } = require('./grant.js')
 const { ApiResponse } = require('./response.js')
 
-module.exports = { AccessToken, ApiResponse, Client, EvergrantError, Grant }
+module.exports = { AccessToken, ApiResponse, checkStore, Client, EvergrantError, Grant }

@@ -8,6 +8,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 pub mod border;
+pub mod check;
 pub mod client;
 mod epoch;
 pub mod grant;

@@ -5,6 +5,7 @@
 //! nothing; a panic never reaches Python but as `evergrant.InternalError`; the GIL is released while waiting, and is
 //! never waited for on the core's own worker threads.
 
+mod check;
 mod client;
 mod error;
 mod events;
@@ -21,6 +22,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _evergrant {
+    #[pymodule_export]
+    use super::check::_check_store;
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from typing import Any
@@ -14,6 +13,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, ...], str] = {}
+        self.revisions: dict[tuple[str, ...], int] = {}
         self.leases: dict[tuple[str, ...], dict[str, Any]] = {}
         self.pending: dict[str, str] = {}
         self.threads: set[str] = set()
@@ -29,15 +29,17 @@ class MemoryStore:
     def compare_and_set(
         self, client: str, subject: str, slot: str, expected_revision: int | None, record: str, revision: int
     ) -> bool:
+        key = (client, subject, slot)
         with self.lock:
-            stored = self.records.get((client, subject, slot))
-            if (json.loads(stored)["revision"] if stored else None) != expected_revision:
+            if self.revisions.get(key) != expected_revision:
                 return False
-            self.records[client, subject, slot] = record
+            self.records[key], self.revisions[key] = record, revision
             return True
 
     def delete(self, client: str, subject: str, slot: str) -> None:
-        self.records.pop((client, subject, slot), None)
+        with self.lock:
+            self.records.pop((client, subject, slot), None)
+            self.revisions.pop((client, subject, slot), None)
 
     def acquire(self, client: str, subject: str, slot: str, owner: str, ttl_ms: int, intent: str) -> dict[str, Any]:
         now = time.time() * 1000
@@ -50,15 +52,19 @@ class MemoryStore:
             return {"fencing": fencing, "intent": lease["intent"]}
 
     def renew(self, client: str, subject: str, slot: str, owner: str, fencing: int, ttl_ms: int) -> bool:
+        now = time.time() * 1000
         with self.lock:
-            lease = self.leases[client, subject, slot]
-            lease["until"] = time.time() * 1000 + ttl_ms
-            return bool(lease["fencing"] == fencing)
+            lease = self.leases.get((client, subject, slot))
+            held = lease is not None and lease["fencing"] == fencing and lease["until"] > now
+            if lease is not None and held:
+                lease["until"] = now + ttl_ms
+            return held
 
     def release(self, client: str, subject: str, slot: str, owner: str, fencing: int, intent: str | None) -> None:
         with self.lock:
-            if self.leases[client, subject, slot]["fencing"] == fencing:
-                self.leases[client, subject, slot].update(until=0, intent=intent)
+            lease = self.leases.get((client, subject, slot))
+            if lease is not None and lease["fencing"] == fencing:
+                lease.update(until=0, intent=intent)
 
     def list(self, client: str) -> list[str]:
         return [record for key, record in self.records.items() if key[0] == client]

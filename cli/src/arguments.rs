@@ -97,6 +97,9 @@ pub(crate) enum Command {
     NewKey,
     /// Run a provider to test against, on a loopback port
     Sandbox(Sandbox),
+    /// Work on token stores rather than on grants
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Check configuration, store, provider and clock
     Doctor {
         /// A configured client; all of them if absent
@@ -110,6 +113,25 @@ pub(crate) enum Command {
         #[arg(long, value_name = "PID")]
         of: u32,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Hold a built-in store to its promises: it writes and removes records of its own
+    Check(StoreCheckArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreCheckArguments {
+    /// A configured client; all of them if absent, or the store that --store names
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) client: Option<String>,
+    /// How many grants to write and list; 10,000 if absent, 100 with --quick
+    #[arg(long, value_name = "N")]
+    pub(crate) grants: Option<usize>,
+    /// Fewer rounds of calls at once: finds less
+    #[arg(long)]
+    pub(crate) quick: bool,
 }
 
 /// Names a grant.

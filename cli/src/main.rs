@@ -16,6 +16,7 @@ mod login;
 mod output;
 mod rekey;
 mod sandbox;
+mod store;
 
 use crate::arguments::{Arguments, Command};
 use crate::clients::Clients;
@@ -53,6 +54,7 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::NewKey => rekey::new_key(output)?,
         Command::Sandbox(options) => sandbox::serve(output, options)?,
         Command::Helper { .. } => evergrant::serve_helper()?,
+        Command::Store(command) => return store::store(&arguments.general, output, command),
         Command::Doctor { client } => {
             return doctor::doctor(&arguments.general, output, client.as_deref());
         }

@@ -333,19 +333,29 @@ impl Client {
         }
     }
 
-    /// The built-in store as this process has it open, and opened once more as another process would have it; memory cannot be.
-    pub(crate) fn built_in_store_twice(&self) -> Result<(Arc<dyn Store>, Option<Arc<dyn Store>>)> {
-        let StoreChoice::BuiltIn(address) = &self.0.store else {
-            return Err(Error::new(
+    /// The built-in store as this process has it open.
+    pub(crate) fn built_in_store(&self) -> Result<Arc<dyn Store>> {
+        self.built_in_address()?;
+        Ok(Arc::clone(&self.refresher()?.context.store))
+    }
+
+    /// The built-in store opened once more, as another process would have it; none where it is memory.
+    pub(crate) fn built_in_store_beside(&self) -> Result<Option<Arc<dyn Store>>> {
+        let address = self.built_in_address()?;
+        if matches!(address, Address::Memory) {
+            return Ok(None);
+        }
+        address.open(Arc::<Codec>::default()).map(Some)
+    }
+
+    fn built_in_address(&self) -> Result<&Address> {
+        match &self.0.store {
+            StoreChoice::BuiltIn(address) => Ok(address),
+            _ => Err(Error::new(
                 Code::Unsupported,
                 "the store of this client is the application's own; expected a built-in one",
-            ));
-        };
-        let again = match address {
-            Address::Memory => None,
-            _ => Some(address.open(Arc::<Codec>::default())?),
-        };
-        Ok((Arc::clone(&self.refresher()?.context.store), again))
+            )),
+        }
     }
 
     /// For tests: stops this client's clock at a time in Unix milliseconds, or lets it run again.

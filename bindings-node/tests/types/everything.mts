@@ -6,6 +6,8 @@ import {
   Client,
   EvergrantError,
   Grant,
+  checkStore,
+  type CheckReport,
   type ClientOptions,
   type DueGrant,
   type DueReport,
@@ -99,6 +101,9 @@ const report: DueReport = await client.refreshDue({ within: 600, concurrency: 4,
 due[0]?.dueFor === 'keepalive' && report.refreshed + report.needsConsent.length
 await client.close()
 client._testingSetClock(null)
+
+const report: CheckReport = await checkStore({ load: () => null, save: () => {} }, { grants: 10, quick: true, signal })
+report.ok && report.findings.map(({ promise, verdict, remark }) => [promise, verdict, remark])
 
 try {
   await grant.accessToken()

@@ -8,4 +8,5 @@ mod helper;
 mod keepalive;
 mod login;
 mod rekey;
+mod stores;
 mod support;

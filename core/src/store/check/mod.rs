@@ -132,9 +132,8 @@ impl StoreCheck {
 
     /// A check of the built-in store of a client.
     pub fn of_client(client: &Client, options: &CheckOptions) -> Result<Self> {
-        let (store, beside) = client.built_in_store_twice()?;
-        let mut subject = Subject::new(store, options);
-        subject.beside = beside;
+        let mut subject = Subject::new(client.built_in_store()?, options);
+        subject.beside = client.built_in_store_beside()?;
         Ok(StoreCheck { subject, calling_thread: None })
     }
 
@@ -276,14 +275,12 @@ impl Promise {
         let grants = u32::try_from(subject.grants).unwrap_or(u32::MAX);
         let patience = PATIENCE + PATIENCE_PER_GRANT.saturating_mul(grants);
         let mut task = runtime().spawn((self.keep)(Arc::clone(subject)));
-        match tokio::time::timeout(patience, &mut task).await {
-            Ok(ended) => ended.map_err(task_error)?,
-            Err(_) => {
-                task.abort();
-                subject.give_up();
-                let expected = format!("its calls to end within {} s", patience.as_secs());
-                Err(Broken { expected, got: "a call that had not ended".to_owned() })
-            }
+        if let Ok(ended) = tokio::time::timeout(patience, &mut task).await {
+            return ended.map_err(task_error)?;
         }
+        task.abort();
+        subject.give_up();
+        let expected = format!("its calls to end within {} s", patience.as_secs());
+        Err(Broken { expected, got: "a call that had not ended".to_owned() })
     }
 }

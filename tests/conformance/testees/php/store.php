@@ -12,7 +12,7 @@ class MemoryStore implements SharedTokenStore
     private function &row(string ...$key): object
     {
         $row = &$this->rows[json_encode($key)];
-        $row ??= (object) ['client' => $key[0], 'record' => null, 'until' => 0, 'fencing' => 0, 'intent' => null];
+        $row ??= (object) ['client' => $key[0], 'record' => null, 'revision' => null, 'until' => 0, 'fencing' => 0, 'intent' => null];
         return $row;
     }
 
@@ -29,16 +29,17 @@ class MemoryStore implements SharedTokenStore
     public function compareAndSet(string $client, string $subject, string $slot, ?int $expectedRevision, string $record, int $revision): bool
     {
         $row = $this->row($client, $subject, $slot);
-        if (($row->record === null ? null : json_decode($row->record)->revision) !== $expectedRevision) {
+        if ($row->revision !== $expectedRevision) {
             return false;
         }
-        $row->record = $record;
+        [$row->record, $row->revision] = [$record, $revision];
         return true;
     }
 
     public function delete(string $client, string $subject, string $slot): void
     {
-        $this->row($client, $subject, $slot)->record = null;
+        $row = $this->row($client, $subject, $slot);
+        [$row->record, $row->revision] = [null, null];
     }
 
     public function acquire(string $client, string $subject, string $slot, string $owner, int $ttlMs, string $intent): array
