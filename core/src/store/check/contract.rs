@@ -277,13 +277,15 @@ async fn writes_at_once_lose_none(its: Its) -> Kept {
         let results = at_once(|n| {
             let (store, key) = (its.user(n), key.clone());
             async move {
-                loop {
-                    let Some(stands) = store.load(&key).await? else { return Outcome::Ok(()) };
+                // Each refusal is another's write: there are 15 of them.
+                for _ in 0..AT_ONCE {
+                    let Some(stands) = store.load(&key).await? else { break };
                     let next = Record { revision: stands.revision + 1, ..stands.clone() };
                     if store.compare_and_set(&key, Some(stands.revision), &next).await? {
-                        return Ok(());
+                        break;
                     }
                 }
+                Outcome::Ok(())
             }
         });
         for result in results.await {

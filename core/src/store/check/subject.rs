@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 /// How many calls are made at once.
 pub(super) const AT_ONCE: usize = 16;
@@ -292,21 +293,18 @@ pub(super) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 's
     call: impl Fn(usize) -> F,
 ) -> Vec<T> {
     let barrier = Arc::new(Barrier::new(AT_ONCE));
-    let tasks: Vec<_> = (0..AT_ONCE)
-        .map(|n| {
-            let (barrier, call) = (Arc::clone(&barrier), call(n));
-            runtime().spawn(async move {
-                barrier.wait().await;
-                call.await
-            })
-        })
-        .collect();
-    let mut results = Vec::with_capacity(AT_ONCE);
-    for task in tasks {
-        // A panic of the application's is caught where its method is called.
-        results.push(task.await.expect("a call of the check does not panic"));
+    // What is left of them ends with the promise that made them.
+    let mut tasks = JoinSet::new();
+    for n in 0..AT_ONCE {
+        let (barrier, call) = (Arc::clone(&barrier), call(n));
+        let waiting = async move {
+            barrier.wait().await;
+            call.await
+        };
+        tasks.spawn_on(waiting, &runtime());
     }
-    results
+    // A panic of the application's is caught where its method is called.
+    tasks.join_all().await
 }
 
 /// Tokens that nobody gave.
