@@ -420,6 +420,8 @@ export interface GrantEvent {
     | 'store_trouble'
     | 'uncommitted'
     | 'helper_unavailable'
+    | 'spilled'
+    | 'spill_committed'
     | 'store_rolled_back'
     | 'revoked'
     | 'forgotten'

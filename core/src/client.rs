@@ -14,6 +14,7 @@ use crate::refresh::Refresher;
 use crate::refresh::keepalive::{
     self, DueGrant, DueOptions, DueProgress, DueReport, RefreshDueOptions, Watch,
 };
+use crate::refresh::spill::{Spill, make_private_folder};
 use crate::rekey::{self, RekeyOptions, Rekeyed};
 use crate::secret::Secret;
 use crate::store::{
@@ -83,6 +84,8 @@ struct Inner {
     config: Value,
     store: StoreChoice,
     keys: Option<Arc<KeyRing>>,
+    /// Where the library keeps its own files; none where nobody says and there is no home.
+    state_dir: Option<PathBuf>,
     queue: Option<Arc<EventQueue>>,
     epoch: Arc<AtomicU32>,
     closed: AtomicBool,
@@ -138,6 +141,7 @@ impl Client {
             config: resolved_for_helper(&config, &store, keys.as_ref())?,
             store,
             keys: keys.map(Arc::new),
+            state_dir: state_dir(&config),
             queue,
             epoch: Arc::default(),
             closed: AtomicBool::new(false),
@@ -424,7 +428,8 @@ impl Inner {
             Detached::new(self.config.clone(), self.detached, listener)
         });
         let context = Context::new(Arc::clone(&self.settings), store, detached)?;
-        let refresher = Refresher::new(Arc::new(context), Arc::clone(&self.epoch));
+        let refresher =
+            Refresher::new(Arc::new(context), Arc::clone(&self.epoch), self.open_spill());
         Ok(Here { refresher, calling_thread })
     }
 
@@ -442,6 +447,19 @@ impl Inner {
                 settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, &weakness);
             }
         });
+    }
+
+    /// Where answers outlive this process that the store does not take; that there is no such place is told at once.
+    fn open_spill(&self) -> Option<Spill> {
+        let identity = match &self.store {
+            StoreChoice::BuiltIn(address) => address.identity()?,
+            _ => "application".to_owned(),
+        };
+        Spill::open(self.state_dir.as_ref()?, &identity)
+            .inspect_err(|error| {
+                self.settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, error.message());
+            })
+            .ok()
     }
 
     fn adapter(&self, caller: Caller, codec: Arc<Codec>) -> Result<Arc<ApplicationStoreAdapter>> {
@@ -500,27 +518,19 @@ fn queueing(queue: Arc<EventQueue>) -> EventSink {
 fn built_in_store(config: &Config) -> Result<StoreChoice> {
     let address = match &config.store {
         Some(text) => Address::parse(text)?,
-        None => Address::Sqlite(state_dir(config)?.join("grants.db")),
+        None => Address::Sqlite(default_folder(config)?.join("grants.db")),
     };
     Ok(StoreChoice::BuiltIn(address))
 }
 
-/// The folder for the library's own files; made with mode 0700 where it is missing.
-fn state_dir(config: &Config) -> Result<PathBuf> {
-    let home = |variable: &str| {
-        std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
-    };
-    let directory = config
-        .state_dir
-        .clone()
-        .or_else(|| home("XDG_STATE_HOME").map(|path| path.join("evergrant")))
-        .or_else(|| home("HOME").map(|path| path.join(".local/state/evergrant")))
-        .ok_or_else(|| {
-            Error::new(
-                Code::InvalidConfig,
-                "state_dir: is missing, and HOME is not set; expected a folder",
-            )
-        })?;
+/// The folder of the default store; made with mode 0700 where it is missing.
+fn default_folder(config: &Config) -> Result<PathBuf> {
+    let directory = state_dir(config).ok_or_else(|| {
+        Error::new(
+            Code::InvalidConfig,
+            "state_dir: is missing, and HOME is not set; expected a folder",
+        )
+    })?;
     make_private_folder(&directory).map_err(|error| {
         Error::new(
             Code::Store,
@@ -531,11 +541,17 @@ fn state_dir(config: &Config) -> Result<PathBuf> {
     Ok(directory)
 }
 
-fn make_private_folder(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(path)
+/// The folder for the library's own files.
+fn state_dir(config: &Config) -> Option<PathBuf> {
+    let home = |variable: &str| {
+        std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+    };
+    config
+        .state_dir
+        .clone()
+        .or_else(|| home("XDG_STATE_HOME").map(|path| path.join("evergrant")))
+        .or_else(|| home("HOME").map(|path| path.join(".local/state/evergrant")))
+        .and_then(|path| std::path::absolute(path).ok())
 }
 
 /// Runs `work` on the library's runtime and gives up at the deadline.

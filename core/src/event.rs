@@ -48,6 +48,10 @@ pub enum Kind {
     HelperUnavailable,
     /// Tokens could not be committed; they are kept in memory and the commit is tried again.
     Uncommitted,
+    /// An answer that the store did not take is sealed in the spill folder.
+    Spilled,
+    /// An answer from the spill folder was committed.
+    SpillCommitted,
     /// The store was behind what this process remembers, as after a restored backup; the newer record was written back.
     StoreRolledBack,
     /// A grant was revoked at the provider.

@@ -93,6 +93,7 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
             scope: vec!["offline_access".to_owned()],
         }),
         rotation: Rotation::default(),
+        revoking_takes_all: false,
         invalid_grant_errors: Vec::new(),
         iss_in_callback: metadata.authorization_response_iss_parameter_supported,
     })

@@ -46,6 +46,8 @@ pub struct ProviderTable {
     pub offline: Option<Offline>,
     /// What the provider does with used refresh tokens.
     pub rotation: Rotation,
+    /// Whether revoking one token ends everything that its user allowed this client, consents given later too.
+    pub revoking_takes_all: bool,
     /// Words that this provider says instead of `invalid_grant`.
     pub invalid_grant_errors: Vec<String>,
     /// The provider's documentation.
@@ -141,6 +143,7 @@ pub(crate) struct Provider {
     pub(crate) authorization_parameters: BTreeMap<String, String>,
     pub(crate) offline: Option<Offline>,
     pub(crate) rotation: Rotation,
+    pub(crate) revoking_takes_all: bool,
     pub(crate) invalid_grant_errors: Vec<String>,
     pub(crate) iss_in_callback: bool,
 }
@@ -189,6 +192,7 @@ impl Provider {
             authorization_parameters: table.authorization_parameters,
             offline: table.offline,
             rotation: table.rotation,
+            revoking_takes_all: table.revoking_takes_all,
             invalid_grant_errors: table.invalid_grant_errors,
             iss_in_callback: false,
         })

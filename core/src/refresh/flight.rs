@@ -16,8 +16,7 @@ use crate::owner::OwnerId;
 use crate::process::{random_bytes, runtime};
 use crate::provider::{Provider, Rotation};
 use crate::store::{
-    Acquired, Commit, Committed, ConsentReason, GrantKey, Held, Intent, LeaseId, Mark, Record,
-    Retry, Status,
+    Acquired, Commit, ConsentReason, GrantKey, Held, Intent, LeaseId, Mark, Record, Retry, Status,
 };
 use futures_util::future::select;
 use std::collections::HashMap;
@@ -43,8 +42,12 @@ const STRICT_PAUSE: Duration = Duration::from_secs(2);
 /// Waiting for another process: the first and the longest pause between looks at the record.
 const FIRST_LOOK: Duration = Duration::from_millis(25);
 const LAST_LOOK: Duration = Duration::from_millis(250);
-/// Pause between attempts to commit an answer that is kept in memory.
-const COMMIT_AGAIN: Duration = Duration::from_millis(500);
+/// How much the clocks of two hosts may differ, in milliseconds.
+const CLOCK_DRIFT: i64 = 2_000;
+/// How long a sender whose lease lapsed, and who may live, is given to bring an answer that it holds.
+const ANSWER_PAUSE: Duration = SECOND;
+/// How often, a second apart, a lease is taken back whose taking was not answered.
+const TAKE_BACKS: u32 = 10;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -203,7 +206,7 @@ impl Pilot {
     }
 
     async fn fly(&self) -> Result<Arc<Record>> {
-        if let Some(record) = self.offer_uncommitted().await? {
+        if let Some(record) = self.refresher.offer_uncommitted(&self.key).await? {
             return Ok(record);
         }
         let provider = self.refresher.context.provider().await?;
@@ -233,17 +236,26 @@ impl Pilot {
     async fn take_lease(&self, timing: &Timing) -> Result<Lease> {
         let store = &self.refresher.context.store;
         let owner = OwnerId::of_this_process();
-        let stands = match store.load(&self.key).await? {
+        let stands = match self.refresher.noted(store.load(&self.key).await)? {
             Some(record) => Some(self.rolled_forward(record).await?),
             None => None,
         };
+        if let Some(record) = &stands
+            && let Some(committed) = self.refresher.offer_spilled(record).await?
+        {
+            return Ok(Lease::Replayed(committed));
+        }
         let before = stands.as_ref().map(|record| record.revision);
         if let Some(record) = stands.filter(|record| !self.saw(record)) {
             return Ok(self.replayed(record));
         }
         loop {
             let asked_at = boottime();
-            match store.acquire(&self.key, &owner, timing.lease, self.now()).await? {
+            let acquired = store.acquire(&self.key, &owner, timing.lease, self.now()).await;
+            if acquired.is_err() {
+                self.take_back(owner.clone(), timing.lease);
+            }
+            match self.refresher.noted(acquired)? {
                 Acquired::Held(held) => {
                     let lease = LeaseId::of(owner, &held);
                     return Ok(Lease::Held { lease, asked_at, held });
@@ -259,6 +271,26 @@ impl Pilot {
                 }
             }
         }
+    }
+
+    /// A lease write that failed may have been made all the same. Nothing is sent under it; nor must it keep everybody waiting.
+    fn take_back(&self, owner: OwnerId, ttl: Duration) {
+        let (context, key) = (Arc::clone(&self.refresher.context), self.key.clone());
+        runtime().spawn(async move {
+            for _ in 0..TAKE_BACKS {
+                sleep(SECOND).await;
+                let now = context.settings.now();
+                match context.store.acquire(&key, &owner, ttl, now).await {
+                    Ok(Acquired::Held(held)) => {
+                        let lease = LeaseId::of(owner, &held);
+                        let _ = context.store.release(&key, &lease, held.earlier.as_ref()).await;
+                        return; // where that failed, the lease ends by its own time
+                    }
+                    Ok(_) => return,
+                    Err(_) => {}
+                }
+            }
+        });
     }
 
     /// A store that is behind what this process remembers of the same consent was restored from a backup: the refresh token
@@ -328,6 +360,18 @@ impl Pilot {
             self.release(lease, held.earlier.as_ref()).await;
             return Ok(Next::Ended(Ok(self.refresher.remember(held.record))));
         }
+        // A sender that cannot reach the store leaves its answer here, and does so before it is taken for gone.
+        if let Some(record) = self.refresher.offer_spilled(&held.record).await? {
+            return Ok(Next::Ended(Ok(record)));
+        }
+        let renewing = Renewing::start(self, lease, asked_at, timing.lease);
+        if self.another_may_hold_an_answer(&held) {
+            sleep(ANSWER_PAUSE).await;
+            if let Some(record) = self.answered_meanwhile().await? {
+                self.release(lease, held.earlier.as_ref()).await;
+                return Ok(Next::Ended(Ok(record)));
+            }
+        }
         if let Some(earlier) = &held.earlier
             && kills_on_reuse(&provider.rotation, earlier, self.now())
         {
@@ -337,8 +381,30 @@ impl Pilot {
             let waited = u64::try_from(self.now() - earlier.at).unwrap_or(0);
             sleep(STRICT_PAUSE.saturating_sub(Duration::from_millis(waited))).await;
         }
-        let renewing = Renewing::start(self, lease, asked_at, timing.lease);
         self.spend(provider, timing, lease, &renewing, &held).await
+    }
+
+    /// Whether the sender before may live and hold an answer that it could not commit: its lease ran out, or the store was
+    /// away since.
+    fn another_may_hold_an_answer(&self, held: &Held) -> bool {
+        let Some(earlier) = held.earlier.as_ref().filter(|_| !held.taken_over) else {
+            return false;
+        };
+        let sent_ago = self.now() - earlier.at;
+        held.lapsed || self.refresher.store_was_away_within(sent_ago)
+    }
+
+    /// What somebody else wrote, or left in the spill folder, since the lease was taken.
+    async fn answered_meanwhile(&self) -> Result<Option<Arc<Record>>> {
+        let store = &self.refresher.context.store;
+        let Some(record) = self.refresher.noted(store.load(&self.key).await)? else {
+            return Ok(None);
+        };
+        if !self.saw(&record) {
+            self.tell(Kind::Waited, Some(&record), "");
+            return Ok(Some(self.refresher.remember(record)));
+        }
+        self.refresher.offer_spilled(&record).await
     }
 
     /// Whether the flight was started for this very generation.
@@ -455,7 +521,10 @@ impl Pilot {
                         at: now,
                         keepalive_at: provider.rotation.keepalive_at(now),
                     };
-                    self.commit(commit, &held.record).await.map(|record| Next::Ended(Ok(record)))
+                    let record = self.refresher.commit(&self.key, commit, &held.record).await?;
+                    let is_own = record.committed_fencing == lease.fencing;
+                    self.has_renewed.store(is_own, Ordering::Release);
+                    Ok(Next::Ended(Ok(record)))
                 }
                 Answer::Judged(Outcome::Refused(error)) => {
                     self.refused(lease, held, unseen, error).await
@@ -496,85 +565,6 @@ impl Pilot {
         // There is nothing left to lose only once the access token is over; and then one repeat says all.
         let first = repeats == 0 && held.earlier.is_none();
         (first && !self.token_works(&held.record)).then_some(STRICT_PAUSE)
-    }
-
-    /// Step 5: committed first, before anything of it is judged or seen.
-    async fn commit(&self, commit: Commit, before: &Record) -> Result<Arc<Record>> {
-        match self.refresher.context.store.commit(&self.key, &commit).await {
-            Ok(committed) => self.committed(committed),
-            Err(error) => self.keep_uncommitted(commit, before, &error),
-        }
-    }
-
-    fn committed(&self, committed: Committed) -> Result<Arc<Record>> {
-        match committed {
-            Committed::Written(record) => {
-                self.has_renewed.store(true, Ordering::Release);
-                self.tell(Kind::Refreshed, Some(&record), "");
-                Ok(self.refresher.remember(record))
-            }
-            Committed::Superseded(Some(record)) if !record.is_tombstone() => {
-                Ok(self.refresher.remember(record))
-            }
-            Committed::Superseded(_) => {
-                self.refresher.forget(&self.key);
-                Err(self.refresher.no_grant(&self.key))
-            }
-        }
-    }
-
-    /// Step 6: the answer stays in memory, usable, and is offered to the store again and again.
-    fn keep_uncommitted(
-        &self,
-        commit: Commit,
-        before: &Record,
-        error: &Error,
-    ) -> Result<Arc<Record>> {
-        let provisional = match before.merge(&commit) {
-            crate::store::Merged::Write(record) => *record,
-            crate::store::Merged::Superseded => return Err(error.clone()),
-        };
-        let refresher = Arc::clone(&self.refresher);
-        refresher.uncommitted.lock().expect("no holder panics").insert(self.key.clone(), commit);
-        self.has_renewed.store(true, Ordering::Release);
-        let record = refresher.remember(provisional);
-        self.tell(Kind::Uncommitted, Some(&record), error.message());
-        let again = Pilot {
-            refresher,
-            key: self.key.clone(),
-            seen: None,
-            despite: false,
-            has_renewed: Arc::clone(&self.has_renewed),
-        };
-        runtime().spawn(async move {
-            loop {
-                sleep(COMMIT_AGAIN).await;
-                if again.uncommitted().is_none() || again.offer_uncommitted().await.is_ok() {
-                    return;
-                }
-            }
-        });
-        Ok(record)
-    }
-
-    fn uncommitted(&self) -> Option<Commit> {
-        self.refresher.uncommitted.lock().expect("no holder panics").get(&self.key).cloned()
-    }
-
-    /// Forgets an answer that is committed, and not one that came since.
-    fn settled(&self, commit: &Commit) {
-        let mut uncommitted = self.refresher.uncommitted.lock().expect("no holder panics");
-        if uncommitted.get(&self.key).is_some_and(|kept| kept.is_of_the_same_renewal(commit)) {
-            uncommitted.remove(&self.key);
-        }
-    }
-
-    /// Commits what an earlier flight could not.
-    async fn offer_uncommitted(&self) -> Result<Option<Arc<Record>>> {
-        let Some(commit) = self.uncommitted() else { return Ok(None) };
-        let committed = self.refresher.context.store.commit(&self.key, &commit).await?;
-        self.settled(&commit);
-        self.committed(committed).map(Some)
     }
 
     /// The provider refused the refresh token: believed only of the newest one in the store.
@@ -742,7 +732,9 @@ fn kills_on_reuse(rotation: &Rotation, earlier: &Intent, now: UnixMillis) -> boo
 }
 
 fn within_grace(rotation: &Rotation, intent: &Intent, now: UnixMillis) -> bool {
-    rotation.grace.is_some_and(|grace| now - intent.at < super::millis(grace))
+    // Clocks of two hosts differ a little; one that was set back says nothing.
+    let since = now - intent.at;
+    rotation.grace.is_some_and(|grace| since > -CLOCK_DRIFT && since < super::millis(grace))
 }
 
 fn consent_error(record: &Record, error: Error) -> Error {

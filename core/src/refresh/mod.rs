@@ -4,25 +4,31 @@
 //! the lease, over all processes; a flight that has begun to spend is never cancelled.
 
 mod cache;
+mod commit;
 mod flight;
 pub(crate) mod keepalive;
 pub(crate) mod outcome;
 mod policy;
 pub(crate) mod renewal;
 pub(crate) mod revocation;
+pub(crate) mod spill;
 
 pub(crate) use crate::clock::millis;
 pub(crate) use cache::Cached;
 pub(crate) use policy::{Decision, Freshness, Policy, Refusal, Want, decide};
 
+use crate::clock::boottime;
 use crate::context::Context;
 use crate::detached::protocol::{Refresh, Refreshed};
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
-use crate::store::{Commit, GrantKey, Mark, Record, Retry};
+use crate::store::{GrantKey, Mark, Record, Retry};
 use cache::Cache;
+use commit::Uncommitted;
 use flight::{Flight, Flights};
+use spill::Spill;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -33,6 +39,9 @@ const CALLER_REFRESHES: Duration = Duration::from_secs(2);
 /// Longer than any flight takes.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(24 * 3600);
 
+/// How long the end of a client waits for the store to take what is in the spill folder.
+const CLOSING_COMMITS: Duration = Duration::from_secs(2);
+
 /// How often a caller looks again after a flight that did not give what it wanted.
 const ROUNDS: u32 = 4;
 
@@ -42,20 +51,31 @@ pub(crate) struct Refresher {
     cache: Cache,
     flights: Flights,
     /// Answers that could not be committed yet: they hold the only refresh token there is.
-    uncommitted: Mutex<HashMap<GrantKey, Commit>>,
+    uncommitted: Mutex<HashMap<GrantKey, Uncommitted>>,
+    /// Where such answers outlive this process; none for stores in memory.
+    spill: Option<Spill>,
+    /// Whether the last call to the store failed, and when one last did, by the clock that runs through suspension.
+    store_is_away: AtomicBool,
+    store_was_away_at: AtomicI64,
 }
 
 impl Refresher {
     pub(crate) fn new(
         context: Arc<Context>,
         epoch: Arc<std::sync::atomic::AtomicU32>,
+        spill: Option<Spill>,
     ) -> Arc<Self> {
-        Arc::new(Refresher {
+        let refresher = Arc::new(Refresher {
             context,
             cache: Cache::new(epoch),
             flights: Flights::default(),
             uncommitted: Mutex::default(),
-        })
+            spill,
+            store_is_away: AtomicBool::new(false),
+            store_was_away_at: AtomicI64::new(i64::MIN),
+        });
+        refresher.offer_spills();
+        refresher
     }
 
     /// A record whose access token can be used, as `want` says; waits for a renewal until `deadline`.
@@ -132,8 +152,8 @@ impl Refresher {
 
     /// The newest committed record.
     pub(crate) async fn load(self: &Arc<Self>, key: &GrantKey) -> Result<Option<Arc<Record>>> {
-        let record = self.context.store.load(key).await?.filter(|record| !record.is_tombstone());
-        let Some(record) = record else {
+        let loaded = self.noted(self.context.store.load(key).await)?;
+        let Some(record) = loaded.filter(|record| !record.is_tombstone()) else {
             self.cache.forget(key);
             return Ok(None);
         };
@@ -192,6 +212,11 @@ impl Refresher {
         }
     }
 
+    /// Whether a call to the store failed within the last `milliseconds`.
+    fn store_was_away_within(&self, milliseconds: i64) -> bool {
+        self.store_was_away_at.load(Ordering::Acquire) > boottime().saturating_sub(milliseconds)
+    }
+
     /// Puts a record into the cache.
     pub(crate) fn remember(&self, record: Record) -> Arc<Record> {
         self.cache.put(record, &self.policy())
@@ -215,13 +240,17 @@ impl Refresher {
         self.cache.forget(key);
     }
 
-    /// Waits until no flight is under way and every answer is committed, within `bound`.
+    /// Waits until no flight is under way and every answer is committed, within `bound`; less long for what the spill folder
+    /// has too.
     pub(crate) async fn settle(&self, bound: Duration) {
         let deadline = Instant::now() + bound;
         for flight in self.flights.all() {
             let _ = flight.outcome(deadline).await;
         }
-        while self.has_uncommitted() && Instant::now() < deadline {
+        let spilled_deadline = deadline.min(Instant::now() + CLOSING_COMMITS);
+        while (self.has_uncommitted(false) && Instant::now() < deadline)
+            || (self.has_uncommitted(true) && Instant::now() < spilled_deadline)
+        {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -257,11 +286,6 @@ impl Refresher {
         let flight = self.flights.join_or_start(self, &key, seen, despite);
         let record = flight.outcome(Instant::now() + LONGEST_FLIGHT).await?;
         Ok(Refreshed { record: (*record).clone(), has_renewed: flight.has_renewed() })
-    }
-
-    /// Whether an answer is not committed yet.
-    pub(crate) fn has_uncommitted(&self) -> bool {
-        !self.uncommitted.lock().expect("no holder panics").is_empty()
     }
 
     /// A usable access token is never withheld because a refresh failed.

@@ -8,7 +8,7 @@ use crate::http::Sent;
 use crate::oauth2::{ErrorResponse, TokenRequest};
 use crate::owner::OwnerId;
 use crate::provider::{Endpoints, Provider};
-use crate::store::{Acquired, GrantKey, Held, LeaseId, Mark, Record};
+use crate::store::{Acquired, GrantKey, Held, LeaseId, Mark, Tokens};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -28,7 +28,10 @@ pub(crate) async fn revoke(
     let provider = context.provider().await?;
     let (lease, held) = take_lease(refresher, key, deadline).await?;
     let revoked = match revocation_endpoint(&provider) {
-        Ok(_) => revoke_at_provider(context, &provider, &held.record).await,
+        Ok(_) => match &held.record.tokens {
+            Some(tokens) => revoke_tokens(context, &provider, tokens).await,
+            None => Ok(()),
+        },
         Err(error) => Err(error),
     };
     match revoked {
@@ -135,9 +138,14 @@ fn revocation_endpoint(provider: &Provider) -> Result<&url::Url> {
 }
 
 /// The refresh token where there is one, which takes the access tokens with it (RFC 7009 section 2.1).
-async fn revoke_at_provider(context: &Context, provider: &Provider, record: &Record) -> Result<()> {
-    let refresh = record.refresh_token().map(|token| (token, "refresh_token"));
-    let access = record.access().map(|access| (&access.token, "access_token"));
+pub(super) async fn revoke_tokens(
+    context: &Context,
+    provider: &Provider,
+    tokens: &Tokens,
+) -> Result<()> {
+    let refresh = tokens.refresh.as_ref().map(|token| (token, "refresh_token"));
+    let access = tokens.access.first().map(|access| (&access.token, "access_token"));
+    let access = access.filter(|(token, _)| !token.is_empty());
     let Some((token, hint)) = refresh.or(access) else { return Ok(()) };
     let mut request = TokenRequest::default();
     request.push("token", token.expose());

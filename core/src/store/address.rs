@@ -54,6 +54,18 @@ impl Address {
         matches!(self, Address::Memory)
     }
 
+    /// What tells this store from every other, without any password; none where nothing outlives the process.
+    pub(crate) fn identity(&self) -> Option<String> {
+        // One file by whatever way it is named; it is there once the store is open.
+        let canonical =
+            |path: &PathBuf| std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        match self {
+            Address::Memory => None,
+            Address::Sqlite(path) => Some(format!("sqlite:{}", canonical(path).display())),
+            Address::File(path) => Some(format!("file:{}", canonical(path).display())),
+        }
+    }
+
     /// The database file, where it is SQLite.
     pub(crate) fn sqlite_path(&self) -> Option<&Path> {
         match self {

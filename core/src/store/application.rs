@@ -223,12 +223,7 @@ impl ApplicationStoreAdapter {
         now: UnixMillis,
     ) -> Result<Acquired> {
         let Some(seen) = self.read_to_spend(key).await? else { return Ok(Acquired::Absent) };
-        let intent = Intent {
-            grant_id: seen.grant_id.clone(),
-            generation: seen.generation,
-            at: now,
-            repeats: 0,
-        };
+        let intent = Intent::after(None, &seen, now);
         let text = serde_json::to_string(&intent).expect("an intent is plain data");
         let arguments = vec![json!(owner.to_string()), json!(millis(ttl)), json!(text)];
         let reply = self.call_with_key(Method::Acquire, key, arguments).await?;
@@ -252,10 +247,15 @@ impl ApplicationStoreAdapter {
         let earlier = earlier.filter(|intent| {
             intent.grant_id == record.grant_id && intent.generation == record.generation
         });
-        let repeats = earlier.as_ref().map_or(0, |earlier| earlier.repeats + 1);
-        let (grant_id, generation) = (record.grant_id.clone(), record.generation);
-        let intent = Intent { grant_id, generation, repeats, ..intent };
-        Ok(Acquired::Held(Box::new(Held { fencing, record, intent, earlier, taken_over: false })))
+        let intent = Intent::after(earlier.as_ref(), &record, now);
+        Ok(Acquired::Held(Box::new(Held {
+            fencing,
+            record,
+            intent,
+            earlier,
+            taken_over: false,
+            lapsed: false,
+        })))
     }
 
     async fn acquire_here(

@@ -86,26 +86,27 @@ impl LeaseRow {
         now: UnixMillis,
         store_now: &StoreTime,
     ) -> std::result::Result<Held, Duration> {
-        let mut taken_over = false;
+        let (mut taken_over, mut lapsed, mut again) = (false, false, false);
         if let Some(lease) = &self.lease {
-            taken_over = lease.owner_is_gone();
-            if let (Some(left), false) = (lease.left(store_now), taken_over) {
+            again = lease.owner == owner.to_string();
+            taken_over = !again && lease.owner_is_gone();
+            lapsed = !again && !taken_over;
+            if let (Some(left), true) = (lease.left(store_now), lapsed) {
                 return Err(left);
             }
         }
-        let earlier = self.intent.take().filter(|intent| {
+        let mut earlier = self.intent.take().filter(|intent| {
             intent.grant_id == record.grant_id && intent.generation == record.generation
         });
-        let intent = Intent {
-            grant_id: record.grant_id.clone(),
-            generation: record.generation,
-            at: now,
-            repeats: earlier.as_ref().map_or(0, |earlier| earlier.repeats + 1),
-        };
+        if again {
+            // The answer to the same question was lost, so nothing was sent: the note it left is its own.
+            earlier = earlier.and_then(Intent::without_the_last);
+        }
+        let intent = Intent::after(earlier.as_ref(), &record, now);
         self.fencing += 1;
         self.lease = Some(Lease::new(owner, ttl, store_now));
         self.intent = Some(intent.clone());
-        Ok(Held { fencing: self.fencing, record, intent, earlier, taken_over })
+        Ok(Held { fencing: self.fencing, record, intent, earlier, taken_over, lapsed })
     }
 
     /// Whether `lease` is the one that stands, and its time is not over.

@@ -77,6 +77,8 @@ pub(crate) struct Held {
     pub(crate) earlier: Option<Intent>,
     /// Whether the lease was taken from a holder that is gone.
     pub(crate) taken_over: bool,
+    /// Whether the time of a lease was over whose holder may still live, and hold an answer.
+    pub(crate) lapsed: bool,
 }
 
 /// A lease by which a sender may spend one generation.
@@ -134,6 +136,11 @@ pub(crate) trait Store: Send + Sync {
     /// Whether its calls are served only while a caller waits.
     fn needs_a_waiting_caller(&self) -> bool {
         false
+    }
+
+    /// Whether what it took survives the end of its server from then on.
+    fn is_durable_at_once(&self) -> bool {
+        true
     }
 
     /// The newest committed record.
@@ -238,11 +245,6 @@ pub(crate) trait Store: Send + Sync {
     /// Asks the database what it is set up not to promise, one sentence each, where that depends on how it is set up.
     fn weaknesses(&self) -> Option<BoxFuture<'_, Result<Vec<String>>>> {
         None
-    }
-
-    /// Whether a write is on the disk when it returns; where not, whoever commits keeps a sealed copy for some seconds.
-    fn is_durable_at_once(&self) -> bool {
-        true
     }
 }
 

@@ -233,15 +233,32 @@ pub(crate) struct Intent {
     pub(crate) grant_id: String,
     /// The generation about to be spent.
     pub(crate) generation: u64,
-    /// When, by the writer's clock.
+    /// When it was first sent, by that sender's clock: from then on the provider may count its grace.
     pub(crate) at: UnixMillis,
     /// How many times this generation has been sent before without an answer being seen.
     #[serde(default)]
     pub(crate) repeats: u32,
 }
 
+impl Intent {
+    /// The note that the record's generation is about to be spent, after `earlier` attempts.
+    pub(crate) fn after(earlier: Option<&Intent>, record: &Record, now: UnixMillis) -> Self {
+        Intent {
+            grant_id: record.grant_id.clone(),
+            generation: record.generation,
+            at: earlier.map_or(now, |earlier| earlier.at.min(now)),
+            repeats: earlier.map_or(0, |earlier| earlier.repeats + 1),
+        }
+    }
+
+    /// What stood before this note was written.
+    pub(crate) fn without_the_last(self) -> Option<Self> {
+        Some(Intent { repeats: self.repeats.checked_sub(1)?, ..self })
+    }
+}
+
 /// A token commit: conditional on (`grant_id`, `generation`) and on nothing else.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Commit {
     /// The consent that was renewed.
     pub(crate) grant_id: String,
@@ -254,6 +271,7 @@ pub(crate) struct Commit {
     /// When the answer arrived.
     pub(crate) at: UnixMillis,
     /// When disuse would let the new refresh token die.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) keepalive_at: Option<UnixMillis>,
 }
 

@@ -5,7 +5,7 @@ use evergrant_sandbox::{
     CLIENT_ID, CLIENT_SECRET, CONSUMER_KEY, CONSUMER_SECRET, Choice, Options, Sandbox,
 };
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) fn sandbox(lifetime: Duration) -> Sandbox {
@@ -30,6 +30,10 @@ pub(crate) fn oauth2(sandbox: &Sandbox, store: &str, more: &Value) -> Config {
         "scope": ["read", "write"],
         "store": store,
     });
+    config["state_dir"] = match store.strip_prefix("sqlite:") {
+        Some(database) => json!(Path::new(database).with_file_name("state")),
+        None => json!(std::env::temp_dir().join("evergrant-test-state")),
+    };
     for (key, value) in more.as_object().unwrap() {
         config[key] = value.clone();
     }
