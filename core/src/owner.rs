@@ -27,6 +27,11 @@ impl OwnerId {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_a_process_that_is_gone() -> Self {
+        OwnerId { pid: 0x7fff_fff0, ..OwnerId::of_this_process() }
+    }
+
     /// Whether the kernel says that the process is gone. Anything it does not say clearly means alive.
     pub(crate) fn is_gone(&self) -> bool {
         if self.boot.is_empty() || self.boot != boot_id() {

@@ -151,6 +151,28 @@ fn whoever_is_about_to_send_looks_into_the_spill_folder_first() {
 }
 
 #[test]
+fn a_sender_that_may_live_is_given_a_second_to_bring_its_answer() {
+    let Dead { sandbox, folder, token: answered, _sender } = dead_sender();
+    let [file] = &spills(&folder)[..] else { panic!("not one spill") };
+    let aside = folder.file("aside");
+    fs::rename(file, &aside).unwrap();
+    let lapsed = r#"{"owner":"another-host:1:2:3:x","boot":"","until_boottime":0,"until_wall":1}"#;
+    database(&folder).execute("UPDATE evergrant_grants SET lease = ?1", [lapsed]).unwrap();
+    let client = open(&sandbox, &folder, &json!({}));
+    let grant = client.grant("alice");
+    let taker = std::thread::spawn(move || wait(grant.access_token(TokenOptions::default())));
+    let is_taken = || {
+        let query = "SELECT lease FROM evergrant_grants";
+        let lease: String = database(&folder).query_row(query, [], |row| row.get(0)).unwrap();
+        (lease != lapsed).then_some(())
+    };
+    until(is_taken);
+    fs::rename(&aside, file).unwrap();
+    assert_eq!(taker.join().unwrap().unwrap().token.expose(), answered);
+    assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+#[test]
 fn an_answer_is_offered_to_its_own_store_and_for_its_own_grant_only() {
     let Dead { sandbox, folder, .. } = dead_sender();
     let [file] = &spills(&folder)[..] else { panic!("not one spill") };

@@ -52,7 +52,7 @@ impl Refresher {
         match self.commit_within(FIRST_COMMIT, key, &commit).await {
             Ok(committed) => {
                 self.remove_spilled(key, spilled).await;
-                self.committed(key, &commit, committed).await
+                self.committed(key, &commit, committed)
             }
             Err(error) => self.keep_uncommitted(key, commit, spilled, before, &error).await,
         }
@@ -72,7 +72,7 @@ impl Refresher {
     }
 
     /// What the caller gets after a commit, whatever it came to.
-    async fn committed(
+    fn committed(
         self: &Arc<Self>,
         key: &GrantKey,
         commit: &Commit,
@@ -155,7 +155,7 @@ impl Refresher {
         }
         self.told_of_spilled(key, spilled.as_ref(), &committed);
         self.remove_spilled(key, spilled).await;
-        self.committed(key, &commit, committed).await.map(Some)
+        self.committed(key, &commit, committed).map(Some)
     }
 
     fn uncommitted(&self, key: &GrantKey) -> Option<Uncommitted> {
@@ -247,7 +247,7 @@ impl Refresher {
             }
             _ => {
                 self.remove_spilled(&key, Some(file)).await;
-                Ok(self.committed(&key, &commit, committed).await)
+                Ok(self.committed(&key, &commit, committed))
             }
         }
     }

@@ -134,3 +134,55 @@ impl LeaseRow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::record_for_tests::record;
+
+    const TTL: Duration = Duration::from_secs(30);
+
+    fn acquire(row: &mut LeaseRow, owner: &OwnerId, now: UnixMillis) -> Option<Held> {
+        row.acquire(record(), owner, TTL, now, &StoreTime::of_this_host()).ok()
+    }
+
+    #[test]
+    fn who_asks_again_because_the_answer_was_lost_has_the_lease_and_no_earlier_attempt() {
+        let (owner, other) = (OwnerId::of_this_process(), OwnerId::of_this_process());
+        let mut row = LeaseRow::default();
+        let lost = acquire(&mut row, &owner, 1).unwrap();
+        assert!(acquire(&mut row, &other, 2).is_none());
+        let again = acquire(&mut row, &owner, 3).unwrap();
+        assert_eq!((again.earlier, again.lapsed, again.taken_over), (None, false, false));
+        assert!(again.fencing > lost.fencing);
+
+        row.release(again.fencing, Some(&again.intent));
+        acquire(&mut row, &other, 4).unwrap();
+        let again = acquire(&mut row, &other, 5).unwrap();
+        assert_eq!(again.earlier.map(|earlier| (earlier.at, earlier.repeats)), Some((3, 0)));
+    }
+
+    #[test]
+    fn the_grace_of_a_provider_is_counted_from_the_first_attempt() {
+        let (mut row, mut at) = (LeaseRow::default(), 1);
+        for _ in 0..3 {
+            let owner = OwnerId::of_this_process();
+            let held = acquire(&mut row, &owner, at).unwrap();
+            assert_eq!(held.intent.at, 1);
+            row.release(held.fencing, Some(&held.intent));
+            at += 1000;
+        }
+    }
+
+    #[test]
+    fn a_holder_that_may_live_is_told_from_one_that_is_gone() {
+        let stopped = OwnerId::parse("another-host:1:2:3:x").unwrap();
+        let gone = OwnerId::of_a_process_that_is_gone();
+        for (holder, lapsed) in [(stopped, true), (gone, false)] {
+            let mut row = LeaseRow::default();
+            row.acquire(record(), &holder, Duration::ZERO, 1, &StoreTime::of_this_host()).unwrap();
+            let held = acquire(&mut row, &OwnerId::of_this_process(), 2).unwrap();
+            assert_eq!((held.lapsed, held.taken_over), (lapsed, !lapsed));
+        }
+    }
+}
