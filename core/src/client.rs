@@ -498,6 +498,7 @@ fn resolved_for_helper(
         Encryption { keys, next: next.map(SecretSource::Text) }
     });
     resolved.detached = DetachedMode::Off;
+    resolved.state_dir = state_dir(config);
     if let (None, StoreChoice::BuiltIn(Address::Sqlite(path))) = (&resolved.store, store) {
         resolved.store = Some(format!("sqlite:{}", path.display()));
     }

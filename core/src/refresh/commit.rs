@@ -23,8 +23,9 @@ const LATER_COMMIT: Duration = Duration::from_secs(10);
 const COMMIT_AGAIN: Duration = Duration::from_millis(500);
 /// How long an answer stays in the spill after a commit that its store may still lose.
 const KEPT_BESIDE: Duration = Duration::from_secs(5);
-/// Pauses between attempts to revoke an answer whose grant is gone.
-const REVOKE_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+/// Pauses before attempts to revoke an answer whose grant is gone.
+const REVOKE_AGAIN: [Duration; 3] =
+    [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(5)];
 
 /// An answer that could not be committed yet.
 #[derive(Clone)]
@@ -45,7 +46,7 @@ impl Refresher {
         let store = &self.context.store;
         // Where only a waiting caller reaches the store, it may never come to a commit.
         let spilled = if store.needs_a_waiting_caller() || !store.is_durable_at_once() {
-            self.spill(key, &commit, before).await
+            self.spill(key, &commit).await
         } else {
             None
         };
@@ -110,7 +111,7 @@ impl Refresher {
         error: &Error,
     ) -> Result<Arc<Record>> {
         let spilled = match spilled {
-            None => self.spill(key, &commit, before).await,
+            None => self.spill(key, &commit).await,
             spilled => spilled,
         };
         let provisional = match before.merge(&commit) {
@@ -237,13 +238,15 @@ impl Refresher {
         self.told_of_spilled(&key, Some(&file), &committed);
         match &committed {
             Committed::Superseded(stands) if is_orphan(&commit, stands.as_ref()) => {
-                if self.revoke_orphan(&key, &commit, stands.as_ref()).await {
+                let Some(stands) = stands else { return Ok(Err(self.no_grant(&key))) };
+                if self.revoke_orphan(&key, &commit, stands).await {
                     self.remove_now(&key, spill, file).await;
                 }
-                match stands {
-                    Some(record) if !record.is_tombstone() => Ok(Ok(self.remember(record.clone()))),
-                    _ => Ok(Err(self.no_grant(&key))),
-                }
+                Ok(if stands.is_tombstone() {
+                    Err(self.no_grant(&key))
+                } else {
+                    Ok(self.remember(stands.clone()))
+                })
             }
             _ => {
                 self.remove_spilled(&key, Some(file)).await;
@@ -258,11 +261,11 @@ impl Refresher {
         }
     }
 
-    async fn spill(&self, key: &GrantKey, commit: &Commit, before: &Record) -> Option<SpillFile> {
+    async fn spill(&self, key: &GrantKey, commit: &Commit) -> Option<SpillFile> {
         match self.spill.as_ref()?.keep(key, commit).await {
             Ok(file) => Some(file),
             Err(error) => {
-                self.tell(Kind::StoreTrouble, key, Some(before), error.message());
+                self.tell(Kind::StoreTrouble, key, None, error.message());
                 None
             }
         }
@@ -287,34 +290,25 @@ impl Refresher {
         }
     }
 
-    /// Revokes an answer whose grant is gone; what cannot be revoked now waits in the spill folder.
+    /// Revokes an answer whose grant is gone; until it is, it waits in the spill folder.
     async fn end_orphan(&self, key: &GrantKey, commit: &Commit, stands: Option<&Record>) {
+        let file = self.spill(key, commit).await;
+        let Some(stands) = stands else {
+            return; // of a grant that nobody ever knew nothing is known: its row may come back
+        };
         for pause in REVOKE_AGAIN {
+            sleep(pause).await;
             if self.revoke_orphan(key, commit, stands).await {
+                if let (Some(spill), Some(file)) = (&self.spill, file) {
+                    self.remove_now(key, spill, file).await;
+                }
                 return;
             }
-            sleep(pause).await;
-        }
-        if self.revoke_orphan(key, commit, stands).await {
-            return;
-        }
-        if let Some(spill) = &self.spill
-            && let Err(error) = spill.keep(key, commit).await
-        {
-            self.tell(Kind::StoreTrouble, key, None, error.message());
         }
     }
 
     /// Says whether there is nothing left to do about an answer whose grant is gone.
-    async fn revoke_orphan(
-        &self,
-        key: &GrantKey,
-        commit: &Commit,
-        stands: Option<&Record>,
-    ) -> bool {
-        let Some(stands) = stands else {
-            return false; // of a grant that nobody ever knew nothing is known: another store may have it
-        };
+    async fn revoke_orphan(&self, key: &GrantKey, commit: &Commit, stands: &Record) -> bool {
         if stands.tokens.as_ref().is_some_and(|tokens| shares_a_token(tokens, &commit.tokens)) {
             return true;
         }

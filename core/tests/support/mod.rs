@@ -29,6 +29,7 @@ pub(crate) fn oauth2(sandbox: &Sandbox, store: &str, more: &Value) -> Config {
         "redirect_uri": "http://127.0.0.1/callback",
         "scope": ["read", "write"],
         "store": store,
+        "detached": "off",
     });
     config["state_dir"] = match store.strip_prefix("sqlite:") {
         Some(database) => json!(Path::new(database).with_file_name("state")),
