@@ -188,6 +188,47 @@ static void a_test_clock_decides_what_is_due(void) {
     evergrant_client_free(client);
 }
 
+static const char *give_keys(void *context) {
+    ++*(int *)context;
+    return "[\"abababababababababababababababababababababababababababababababab\"]";
+}
+
+static const char *give_no_keys(void *context) {
+    (void)context;
+    return NULL;
+}
+
+static const char *give_no_json(void *context) {
+    (void)context;
+    return "abababababababababababababababababababababababababababababababab";
+}
+
+static void keys_come_from_a_function(void) {
+    int asked = 0;
+    evergrant_environment environment = {.size = sizeof environment, .keys = give_keys, .keys_context = &asked};
+    evergrant_client *client = NULL;
+    evergrant_error *error = NULL;
+    evergrant_token *token = NULL;
+    char *config = sandbox_config("memory:");
+    CHECK_OK(evergrant_client_open(config, &environment, &client, ERROR));
+    CHECK(asked == 1);
+    sandbox_log_in(client, "alice");
+    CHECK_OK(evergrant_client_access_token(client, "alice", NULL, NULL, &token, ERROR));
+    evergrant_token_free(token);
+    evergrant_client_free(client);
+
+    environment.keys = give_no_keys;
+    client = NULL;
+    CHECK(evergrant_client_open(config, &environment, &client, &error) == EVERGRANT_CALLBACK);
+    evergrant_error_free(error);
+    environment.keys = give_no_json;
+    error = NULL;
+    CHECK(evergrant_client_open(config, &environment, &client, &error) == EVERGRANT_CALLBACK);
+    CHECK(strstr(evergrant_error_json(error), "abab") == NULL);
+    evergrant_error_free(error);
+    free(config);
+}
+
 int main(void) {
     static const test TESTS[] = {
         TEST(begin_gives_an_address_and_a_state),
@@ -201,6 +242,7 @@ int main(void) {
         TEST(a_revoked_token_works_no_more),
         TEST(results_that_are_not_wanted_may_be_null),
         TEST(a_test_clock_decides_what_is_due),
+        TEST(keys_come_from_a_function),
     };
     return run_tests(TESTS, sizeof TESTS / sizeof *TESTS);
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import * as esm from 'evergrant'
 import { Client, EvergrantError } from 'evergrant'
@@ -238,4 +241,18 @@ test('callers who ask at once share one renewal', async () => {
   const tokens = await Promise.all(Array.from({ length: 200 }, () => client.grant('alice').accessToken()))
   assert.equal(new Set(tokens.map((token) => token.token)).size, 1)
   assert.equal((await sandbox.refreshes()) - before, 1)
+})
+
+test('keys may come from a function', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'evergrant-'))
+  const store = `sqlite:${join(folder, 'tokens.db')}`
+  const key = 'ab'.repeat(32)
+  const client = new Client(sandbox.options({ store, encryption: { keys: () => [key], next: () => 'cd'.repeat(32) } }))
+  await client.put('alice', { accessToken: 'canary', expiresIn: 3600 })
+  for (const file of await readdir(folder)) assert.ok(!(await readFile(join(folder, file))).includes('canary'), file)
+  const same = new Client(sandbox.options({ store, encryption: { keys: [key] } }))
+  assert.equal((await same.grant('alice').accessToken()).token, 'canary')
+  await assert.rejects(new Client(sandbox.options({ store })).grant('alice').accessToken(), failure('decryption'))
+  assert.throws(() => new Client(sandbox.options({ encryption: { keys: async () => [key] } })), failure('invalid_config'))
+  await rm(folder, { recursive: true })
 })

@@ -246,3 +246,22 @@ async def test_a_grant_is_shared_through_a_file(open_client: OpenClient, sandbox
     await consent(open_client(store=store), sandbox)
     answer = await settled(open_client(store=store).grant("alice").get(f"{sandbox.url}/api/me"))
     assert answer.json()["user"] == "alice"
+
+
+async def test_keys_may_come_from_a_function(open_client: OpenClient, tmp_path: Path, sandbox: Sandbox) -> None:
+    asked: list[str] = []
+
+    def keys() -> list[str]:
+        asked.append("keys")
+        return ["ab" * 32]
+
+    store = f"sqlite:{tmp_path / 'tokens.db'}"
+    client = open_client(store=store, encryption={"keys": keys, "next": lambda: "cd" * 32})
+    await settled(client.put("alice", access_token="canary", expires_in=3600))
+    assert asked == ["keys"]
+    assert b"canary" not in b"".join(file.read_bytes() for file in tmp_path.glob("tokens.db*"))
+    same = open_client(store=store, encryption={"keys": ["ab" * 32]})
+    assert (await settled(same.grant("alice").access_token())).token == "canary"
+    with pytest.raises(evergrant.DecryptionError) as caught:
+        await settled(open_client(store=store).grant("alice").access_token())
+    assert caught.value.reason == "no_keys"

@@ -54,6 +54,7 @@ const options: ClientOptions = {
   clientAuthentication: 'client_secret_post',
   redirectUri: 'https://example.org/callback',
   scope: ['a'],
+  encryption: { keys: () => ['text', { file: 'path' }], next: { env: 'NAME' } },
   offline: true,
   store: new Store(),
   detached: 'auto',

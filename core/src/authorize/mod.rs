@@ -153,6 +153,10 @@ pub(crate) async fn finish(
         Taken::Before(finished) => return Ok(Concluded::Before(finished)),
     };
     check_issuer(&provider, &callback)?;
+    let key = context.settings.key(&transaction.subject, &transaction.slot);
+    if matches!(callback.outcome, CallbackOutcome::Code(_) | CallbackOutcome::Verified { .. }) {
+        context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
+    }
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let tokens = match callback.outcome {
         CallbackOutcome::Code(code) => {
@@ -170,7 +174,6 @@ pub(crate) async fn finish(
             return Err(denied(context, &transaction, &answer));
         }
     };
-    let key = context.settings.key(&transaction.subject, &transaction.slot);
     let record = store(context, &key, tokens).await?;
     let settled = Settled { session: transaction.session.clone(), finished: Finished::of(&record) };
     // The grant is stored: what fails now costs only the answer to the same callback coming twice.

@@ -89,6 +89,7 @@ impl Testee {
         let environment = Environment {
             store: (!command["store"].is_null()).then_some(ApplicationStore::AnyThread(own)),
             events: Events::Sink(Arc::new(move |event| told.lock().unwrap().push(event.clone()))),
+            ..Environment::default()
         };
         let client = Client::open_with(config, environment)?;
         self.clients.write().unwrap().insert(name.to_owned(), (client, store, events));
