@@ -346,10 +346,10 @@ impl Client {
     /// The built-in store opened once more, as another process would have it; none where it is memory.
     pub(crate) fn built_in_store_beside(&self) -> Result<Option<Arc<dyn Store>>> {
         let address = self.built_in_address()?;
-        if matches!(address, Address::Memory) {
+        if address.is_of_this_process() {
             return Ok(None);
         }
-        address.open(Arc::<Codec>::default()).map(Some)
+        address.open(Arc::new(Codec::new(self.0.keys.clone()))).map(Some)
     }
 
     fn built_in_address(&self) -> Result<&Address> {

@@ -8,7 +8,6 @@ use crate::client::Client;
 use crate::config::Config;
 use crate::process::{random_id, wait};
 use std::sync::Arc;
-use std::time::Duration;
 
 const TTL: Duration = Duration::from_secs(30);
 
@@ -86,14 +85,6 @@ fn two_openings_of_a_database_are_one_store() {
     assert!(report.remarks.is_empty(), "what was written is removed: {:?}", report.remarks);
 }
 
-fn held(store: &dyn Store) -> (LeaseId, Held) {
-    let owner = OwnerId::of_this_process();
-    match wait(store.acquire(&key(), &owner, TTL, 7)).unwrap() {
-        Acquired::Held(held) => (LeaseId::of(owner, &held), *held),
-        other => panic!("not held: {other:?}"),
-    }
-}
-
 #[test]
 fn a_record_is_sealed_anew_once_and_not_while_it_is_spent() {
     for (name, first, second) in stores_under_two_rings() {
@@ -113,6 +104,14 @@ fn a_record_is_sealed_anew_once_and_not_while_it_is_spent() {
     }
 }
 
+fn held(store: &dyn Store) -> (LeaseId, Held) {
+    let owner = OwnerId::of_this_process();
+    match wait(store.acquire(&key(), &owner, TTL, 7)).unwrap() {
+        Acquired::Held(held) => (LeaseId::of(owner, &held), *held),
+        other => panic!("not held: {other:?}"),
+    }
+}
+
 /// Stores that are shared by one with an old key and one with the key that replaced it.
 fn stores_under_two_rings() -> Vec<(&'static str, Arc<dyn Store>, Arc<dyn Store>)> {
     let keys = [new_encryption_key(), new_encryption_key()];
@@ -120,9 +119,10 @@ fn stores_under_two_rings() -> Vec<(&'static str, Arc<dyn Store>, Arc<dyn Store>
     let codecs = [ring(&keys[1..]), ring(&keys)].map(|ring| Arc::new(Codec::new(ring)));
     let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
     let sqlite = Address::parse(&format!("sqlite:{}", path.display())).unwrap();
-    let store = Arc::<Application>::default();
+    let rows = Application::default().rows;
     let application = |codec: &Arc<Codec>| -> Arc<dyn Store> {
-        let caller = Caller::AnyThread(Arc::<Application>::clone(&store));
+        let store = Application { rows: Arc::clone(&rows), ..Application::default() };
+        let caller = Caller::AnyThread(Arc::new(store));
         Arc::new(ApplicationStoreAdapter::new(caller, Arc::clone(codec)).unwrap())
     };
     let [old, new] = &codecs;
