@@ -5,6 +5,7 @@ use super::codec::Codec;
 use super::contract::Contract;
 use super::file::FileRows;
 use super::memory::MemoryRows;
+use super::redis::{RedisAddress, RedisRows};
 use super::sqlite::SqliteRows;
 use crate::error::{Code, Error, Result};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 /// What is told where a store's address is wrong.
 const EXPECTED: &str =
-    "expected \"sqlite:PATH\", \"file:FOLDER\", \"memory:\" or a store of your own";
+    "expected \"sqlite:PATH\", \"file:FOLDER\", \"redis://…\", \"memory:\" or a store of your own";
 
 /// The address of a built-in store.
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub(crate) enum Address {
     Memory,
     Sqlite(PathBuf),
     File(PathBuf),
+    Redis(RedisAddress),
 }
 
 impl Address {
@@ -29,7 +31,8 @@ impl Address {
             Some(("memory", "")) => Ok(Address::Memory),
             Some(("sqlite", path)) if !path.is_empty() => absolute(path).map(Address::Sqlite),
             Some(("file", path)) if !path.is_empty() => absolute(path).map(Address::File),
-            Some(("postgres" | "postgresql" | "mysql" | "redis", _)) => Err(Error::new(
+            Some(("redis" | "rediss", _)) => RedisAddress::parse(text).map(Address::Redis),
+            Some(("postgres" | "postgresql" | "mysql", _)) => Err(Error::new(
                 Code::Unsupported,
                 format!("store: this version has no such store; {EXPECTED}"),
             )),
@@ -46,6 +49,7 @@ impl Address {
             Address::Memory => Arc::new(Contract::new(MemoryRows::default(), codec)),
             Address::Sqlite(path) => Arc::new(Contract::new(SqliteRows::open(path)?, codec)),
             Address::File(path) => Arc::new(Contract::new(FileRows::open(path)?, codec)),
+            Address::Redis(address) => Arc::new(Contract::new(RedisRows::new(address), codec)),
         })
     }
 
@@ -70,7 +74,7 @@ impl Address {
     pub(crate) fn sqlite_path(&self) -> Option<&Path> {
         match self {
             Address::Sqlite(path) => Some(path),
-            Address::Memory | Address::File(_) => None,
+            _ => None,
         }
     }
 }

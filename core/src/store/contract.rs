@@ -84,6 +84,11 @@ impl<R: Rows> Contract<R> {
         Contract { rows, codec }
     }
 
+    #[cfg(test)]
+    pub(crate) fn rows(&self) -> &R {
+        &self.rows
+    }
+
     fn decode(&self, key: &GrantKey, row: &Row) -> Result<Record> {
         self.codec.decode(key, Some(&row.header), row.record.expose())
     }

@@ -1,8 +1,8 @@
 //! A folder with one file for each grant, for hosts without a database: no grant is in the same file as another, so what
 //! damages one leaves the others alone.
 //!
-//! A grant's file bears a hash of its key, so that names of any length and any characters will do; the hash of the client
-//! registration comes first, so that its grants stand together. Time is this host's: the folder is on a local disk.
+//! A grant's file bears a hash of its key, so that names of any length and any characters will do. Time is this host's: the
+//! folder is on a local disk.
 
 mod document;
 mod folder;
@@ -12,21 +12,15 @@ use self::folder::{Flush, Folder, Kind, Locked, Place};
 use super::contract::Rows;
 use super::lease::StoreTime;
 use super::row::{Listed, Query, Read, Row};
-use super::{GrantKey, Pending};
+use super::{GrantKey, Pending, name};
 use crate::clock::UnixMillis;
 use crate::error::Result;
 use crate::process::{runtime, task_error};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-
-/// Digits of a hash, and of the hash of a client registration before it.
-const NAME_LENGTH: usize = 40;
-const CLIENT_LENGTH: usize = 16;
 
 /// How often a process looks for transactions that have expired.
 const SWEPT_EVERY: UnixMillis = 60_000;
@@ -113,19 +107,19 @@ impl Files {
     }
 
     fn page(&self, query: &Query) -> Result<Vec<Listed>> {
-        let client = query.client.as_deref().map(client_hash).unwrap_or_default();
-        let after = query.after.as_ref().map(grant_name).unwrap_or_default();
-        let names = self.folder.names(Kind::Grants)?;
-        let first = names.partition_point(|name| *name <= after);
+        let client = query.client.as_deref().map(name::before_grants_of).unwrap_or_default();
+        let after = query.after.as_ref().map(name::of_grant).unwrap_or_default();
+        let is_asked_for = |name: &str| name.starts_with(&client) && *name > *after;
         let mut page = Vec::new();
-        for name in names[first..].iter().filter(|name| name.starts_with(&client)) {
+        for name in self.folder.names(Kind::Grants, is_asked_for)? {
             if page.len() == query.limit {
                 break;
             }
-            let place = Place::new(Kind::Grants, name.clone());
-            let read = self.parsed(&place, self.folder.read(&place)?, Document::parse)?;
+            let place = Place::new(Kind::Grants, name);
+            // Nothing is spent on what a page says: it may be of a write that is not yet on the disk.
+            let read = self.parsed(&place, self.folder.read_now(&place)?, Document::parse)?;
             let Some(Document { key, row, .. }) = read else { continue }; // removed meanwhile
-            if grant_name(&key) != *name {
+            if name::of_grant(&key) != place.name() {
                 return Err(self.folder.trouble_with(
                     &place,
                     "corrupt",
@@ -197,7 +191,7 @@ impl Files {
             return Ok(());
         }
         self.swept_at.store(now, Ordering::Relaxed);
-        for name in self.folder.names(Kind::Pending)? {
+        for name in self.folder.names(Kind::Pending, |_| true)? {
             let place = Place::new(Kind::Pending, name);
             self.folder.locked(&place, |locked| {
                 // One that cannot be read may be of a newer version.
@@ -221,33 +215,11 @@ fn is_renewal(before: Option<&Row>, after: &Row) -> bool {
 }
 
 fn place_of(key: &GrantKey) -> Place {
-    Place::new(Kind::Grants, grant_name(key))
+    Place::new(Kind::Grants, name::of_grant(key))
 }
 
 fn pending_place(state: &str) -> Place {
-    Place::new(Kind::Pending, hash(&[state], NAME_LENGTH))
-}
-
-fn grant_name(key: &GrantKey) -> String {
-    let key_hash = hash(&[&key.client, &key.subject, &key.slot], NAME_LENGTH);
-    format!("{}-{key_hash}", client_hash(&key.client))
-}
-
-fn client_hash(client: &str) -> String {
-    hash(&[client], CLIENT_LENGTH)
-}
-
-/// Hexadecimal digits that stand for `parts`.
-fn hash(parts: &[&str], digits: usize) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().take(digits / 2).fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a text takes all");
-        text
-    })
+    Place::new(Kind::Pending, name::of_text(&[state]))
 }
 
 impl Rows for FileRows {

@@ -31,7 +31,6 @@ impl StoreTime {
     }
 
     /// A moment by the clock of a database server.
-    #[expect(dead_code, reason = "the first store on a server uses it")]
     pub(crate) fn of_server(unix_millis: UnixMillis) -> Self {
         StoreTime { boot: String::new(), boottime: 0, wall: unix_millis }
     }

@@ -11,9 +11,11 @@ mod foreign;
 mod key_ring;
 mod lease;
 mod memory;
+mod name;
 #[cfg(test)]
 mod promises;
 mod record;
+mod redis;
 mod row;
 mod sealed;
 mod sql;

@@ -26,7 +26,7 @@ fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
         Arc::new(ApplicationStoreAdapter::new(caller, Arc::clone(codec)).unwrap())
     };
     let plain = Arc::<Codec>::default();
-    vec![
+    let mut stores = vec![
         ("memory", built_in("memory:", &plain)),
         ("sqlite", sqlite(&plain)),
         ("sqlite, sealed", sqlite(&sealing)),
@@ -34,7 +34,12 @@ fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
         ("application", application(false, &plain)),
         ("application, sealed", application(false, &sealing)),
         ("application with load and save only", application(true, &plain)),
-    ]
+    ];
+    if let Ok(address) = std::env::var("EVERGRANT_TEST_REDIS") {
+        let redis = |codec| built_in(&format!("{address}?prefix=test-{}:", random_id()), codec);
+        stores.extend([("redis", redis(&plain)), ("redis, sealed", redis(&sealing))]);
+    }
+    stores
 }
 
 fn options() -> CheckOptions {

@@ -66,6 +66,10 @@ impl Place {
         Place { kind, name }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn lock(&self) -> &str {
         &self.name[self.name.len() - 2..]
     }
@@ -112,26 +116,30 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The names of all files of a kind, in their order.
-    pub(super) fn names(&self, kind: Kind) -> Result<Vec<String>> {
+    /// The names of those files of a kind that `is_wanted` wants, in their order.
+    pub(super) fn names(
+        &self,
+        kind: Kind,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>> {
         let entries =
             fs::read_dir(self.path.join(kind.folder())).map_err(|e| self.unreadable(&e))?;
         let mut names = Vec::new();
         for entry in entries {
             let name = entry.map_err(|error| self.unreadable(&error))?.file_name();
             // What somebody else put there has no name of ours.
-            names.extend(name.into_string().ok().filter(|name| is_name(name)));
+            names.extend(name.into_string().ok().filter(|name| is_name(name) && is_wanted(name)));
         }
         names.sort_unstable();
         Ok(names)
     }
 
-    /// What stands in a file, if there is one.
+    /// What stands in a file and on the disk, if there is one.
     pub(super) fn read(&self, place: &Place) -> Result<Option<Vec<u8>>> {
         let bytes = self.read_now(place)?;
         // The file first: what was renamed before it was read and is not flushed is told by the byte.
         if self.is_unflushed(place)? {
-            return self.locked(place, |locked| locked.read());
+            return self.locked(place, |_| self.read_now(place));
         }
         Ok(bytes)
     }
@@ -238,14 +246,12 @@ impl Folder {
         Ok(())
     }
 
-    fn read_now(&self, place: &Place) -> Result<Option<Vec<u8>>> {
+    /// What stands in a file, if there is one.
+    pub(super) fn read_now(&self, place: &Place) -> Result<Option<Vec<u8>>> {
         match fs::read(self.path_of(place)) {
             Ok(bytes) => Ok(Some(bytes)),
             // An empty mount point is no empty store.
-            Err(error) if error.kind() == ErrorKind::NotFound => match self.has_marker()? {
-                true => Ok(None),
-                false => Err(self.unreadable(&error)),
-            },
+            Err(error) if error.kind() == ErrorKind::NotFound && self.has_marker()? => Ok(None),
             Err(error) => Err(self.unreadable(&error)),
         }
     }
