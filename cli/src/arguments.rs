@@ -95,6 +95,12 @@ pub(crate) enum Command {
     Rekey(Rekey),
     /// Print a new key for `encryption.keys`
     NewKey,
+    /// Print all of a grant, secrets included, for `import` elsewhere
+    Export(GrantName),
+    /// Store tokens that were got elsewhere
+    Import(Import),
+    /// Take the grants over that the PHP class oauth_client_class kept in a database
+    ImportPhp(ImportPhp),
     /// Run a provider to test against, on a loopback port
     Sandbox(Sandbox),
     /// Work on token stores rather than on grants
@@ -209,6 +215,60 @@ pub(crate) struct KeepaliveWork {
     /// Renew at most so many grants of each client
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+FILE is what `evergrant export` printed, a token file of one of Google's libraries (Python, PHP, Node), a token response \
+as JSON, or a token blob of gdata.
+
+Other users of this machine see what stands on a command line: give a token as @FILE, or as - for standard input.")]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) grant: GrantName,
+    /// Document with the tokens; - or nothing reads standard input
+    #[arg(value_name = "FILE", conflicts_with_all = ["access", "refresh"])]
+    pub(crate) document: Option<String>,
+    /// Access token, @FILE or -
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) access: Option<String>,
+    /// OAuth 1.0a: the token's secret, @FILE or -
+    #[arg(long, value_name = "SECRET", requires = "access")]
+    pub(crate) secret: Option<String>,
+    /// Refresh token, @FILE or -
+    #[arg(long, value_name = "TOKEN", conflicts_with = "secret")]
+    pub(crate) refresh: Option<String>,
+    /// How long the access token is still valid; without it: until the API refuses it
+    #[arg(long, value_name = "TIME", requires = "access", value_parser = span)]
+    pub(crate) expires_in: Option<Duration>,
+    /// What it may be used for; may be repeated
+    #[arg(long, conflicts_with = "document")]
+    pub(crate) scope: Vec<String>,
+    /// Put it in the place of a grant that is there already
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is written in the old database. A grant's subject is the `user` of its row, or session:ID where there is none. \
+Grants that are here already stay as they are, so it can be done again for what came since.")]
+pub(crate) struct ImportPhp {
+    /// The old database: sqlite:FILE
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) from: String,
+    /// Its table
+    #[arg(long, default_value = "oauth_session")]
+    pub(crate) table: String,
+    /// Which configured client a `server` of the table is; a client of the same name is found without it. May be repeated
+    #[arg(long, value_name = "SERVER=CLIENT", value_parser = name_and_value)]
+    pub(crate) map: Vec<(String, String)>,
+    /// Say what would be taken, and take nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Put old grants in the place of those that are here already
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 #[derive(Debug, Args)]

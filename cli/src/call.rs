@@ -49,7 +49,7 @@ fn json_value(argument: &str) -> Result<Value> {
 }
 
 /// The bytes that an argument stands for: a file's for `@FILE`, standard input for `@-`, else its own.
-fn bytes(argument: &str) -> Result<Vec<u8>> {
+pub(crate) fn bytes(argument: &str) -> Result<Vec<u8>> {
     let read = match argument.strip_prefix('@') {
         None => return Ok(argument.as_bytes().to_vec()),
         Some("-") => {

@@ -13,6 +13,7 @@ mod failure;
 mod grants;
 mod keepalive;
 mod login;
+mod moving;
 mod output;
 mod rekey;
 mod sandbox;
@@ -52,6 +53,9 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::Forget(grant) => grants::forget(&clients()?, output, grant)?,
         Command::Rekey(command) => return rekey::rekey(&clients()?, output, command),
         Command::NewKey => rekey::new_key(output)?,
+        Command::Export(grant) => moving::export(&clients()?, grant)?,
+        Command::Import(import) => moving::import(&clients()?, output, import)?,
+        Command::ImportPhp(import) => return moving::import_php(&clients()?, output, import),
         Command::Sandbox(options) => sandbox::serve(output, options)?,
         Command::Helper { .. } => evergrant::serve_helper()?,
         Command::Store(command) => return store::store(&arguments.general, output, command),

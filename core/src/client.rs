@@ -203,7 +203,8 @@ impl Client {
         let key = self.0.settings.key(subject, &tokens.slot);
         let deadline = self.deadline(None)?;
         run(deadline, async move {
-            let tokens = tokens.into_tokens(refresher.context.settings.now())?;
+            let settings = &refresher.context.settings;
+            let tokens = tokens.into_tokens(&settings.registration(), settings.now())?;
             let record = authorize::store(&refresher.context, &key, tokens).await?;
             let inspection = Inspection::of(&refresher.context.settings, &record);
             refresher.remember(record);

@@ -6,8 +6,9 @@ use crate::detached::{Detached, Listener};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
 use crate::http::HttpClient;
+use crate::moving::Registration;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
-use crate::provider::{Protocol, Provider, Rotation, discovery, lookup};
+use crate::provider::{Endpoints, Protocol, Provider, Rotation, discovery, lookup};
 use crate::secret::Secret;
 use crate::store::{GrantKey, Record, Store};
 use base64::Engine;
@@ -136,6 +137,20 @@ impl Settings {
             ProviderSource::Known(provider) => provider.endpoints.protocol(),
             ProviderSource::Issuer(_) => Protocol::OAuth2,
         }
+    }
+
+    /// What a document of a grant has to be of.
+    pub(crate) fn registration(&self) -> Registration<'_> {
+        let token_endpoint = match &self.provider {
+            ProviderSource::Known(provider) => {
+                let (Endpoints::OAuth2 { token, .. } | Endpoints::OAuth1 { token, .. }) =
+                    &provider.endpoints;
+                Some(token.as_str())
+            }
+            ProviderSource::Issuer(_) => None,
+        };
+        let (provider, client_id) = (&self.provider_name, &self.client_id);
+        Registration { provider, client_id, token_endpoint }
     }
 
     pub(crate) fn now(&self) -> UnixMillis {

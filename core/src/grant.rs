@@ -5,6 +5,7 @@ use crate::client::{Client, run, run_to_its_end};
 use crate::clock::UnixMillis;
 use crate::context::Settings;
 use crate::error::{Code, Error, Result};
+use crate::moving::{self, Registration};
 use crate::refresh::{Refresher, Want, revocation};
 use crate::secret::Secret;
 use crate::store::{GrantKey, Record, StoredAccessToken, Tokens};
@@ -80,6 +81,8 @@ pub struct RevokeOptions {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PutTokens {
+    /// A document in place of all that follows but the slot: of [`Grant::export`], or of another program (docs/moving.md).
+    pub document: Option<Secret>,
     /// The access token; may be missing where there is a refresh token.
     pub access_token: Option<Secret>,
     /// OAuth 1.0a: its secret.
@@ -276,6 +279,20 @@ impl Grant {
         run(deadline, work).await.map_err(|error| self.named(error))
     }
 
+    /// The grant as a document, to go on with elsewhere: tokens, lifetimes, scopes, and what the provider said beside them. It
+    /// is as secret as they are. Two stores cannot share a grant: forget it here once it is there.
+    pub async fn export(&self) -> Result<Secret> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(None)?;
+        let work = async move {
+            let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+            let settings = &refresher.context.settings;
+            let document = moving::export(&settings.registration(), &record, settings.now());
+            document.ok_or_else(|| refresher.no_grant(&key))
+        };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
     async fn ensure(&self, want: Want, timeout: Option<f64>) -> Result<Arc<Record>> {
         let refresher: Arc<Refresher> = self.client.refresher()?;
         let key = self.key.clone();
@@ -311,7 +328,34 @@ impl AccessToken {
 }
 
 impl PutTokens {
-    pub(crate) fn into_tokens(self, now: UnixMillis) -> Result<Tokens> {
+    /// Whether anything is said beside document and slot.
+    fn names_tokens(&self) -> bool {
+        self.access_token.is_some()
+            || self.token_secret.is_some()
+            || self.token_type.is_some()
+            || self.refresh_token.is_some()
+            || self.expires_in.is_some()
+            || self.expires_at.is_some()
+            || self.scope.is_some()
+    }
+
+    /// The tokens of the document, if there is one, else those that are named.
+    pub(crate) fn into_tokens(
+        self,
+        registration: &Registration<'_>,
+        now: UnixMillis,
+    ) -> Result<Tokens> {
+        match &self.document {
+            Some(_) if self.names_tokens() => Err(Error::new(
+                Code::InvalidArgument,
+                "tokens: expected a document or tokens by name, not both",
+            )),
+            Some(document) => moving::read(document, registration, now),
+            None => self.into_named_tokens(now),
+        }
+    }
+
+    fn into_named_tokens(self, now: UnixMillis) -> Result<Tokens> {
         let has_access = self.access_token.as_ref().is_some_and(|token| !token.is_empty());
         let refresh = self.refresh_token.filter(|token| !token.is_empty());
         if !has_access && refresh.is_none() {

@@ -40,6 +40,7 @@ mod event;
 mod grant;
 mod helper;
 mod http;
+mod moving;
 pub mod oauth1;
 pub mod oauth2;
 mod owner;
@@ -66,6 +67,7 @@ pub use grant::{
 };
 #[cfg(unix)]
 pub use helper::serve as serve_helper;
+pub use moving::{OldSession, OldTable};
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{Offline, Pkce, Protocol, ProviderTable, Rotation, catalogue_names};
 pub use refresh::keepalive::{

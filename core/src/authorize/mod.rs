@@ -284,7 +284,9 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, tokens: Tokens) -> 
         let stands = context.store.load(key).await?;
         let mut consent = Record::new(key, random_id(), tokens.clone(), now);
         if consent.refresh_token().is_some() {
-            consent.keepalive_at = context.settings.rotation().keepalive_at(now);
+            // Of a grant that comes from elsewhere, the refresh token was last used when the access token was obtained.
+            let used_at = consent.access().map_or(now, |access| access.obtained_at.min(now));
+            consent.keepalive_at = context.settings.rotation().keepalive_at(used_at);
         }
         let (expected, record) = match &stands {
             Some(stands) => (Some(stands.revision), stands.with_consent(consent)),

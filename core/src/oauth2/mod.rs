@@ -15,6 +15,9 @@ pub mod pkce;
 pub mod token_request;
 pub mod token_response;
 
+/// The usual token type (RFC 6750).
+pub(crate) const BEARER: &str = "Bearer";
+
 pub use authorization_url::{AuthorizationRequest, AuthorizationUrlError};
 pub use bearer::BearerChallenge;
 pub use callback::{Callback, CallbackError, CallbackOutcome};

@@ -373,14 +373,14 @@ async fn renew(refresher: &Arc<Refresher>, row: &Listed, deadline: Instant) -> R
     let stands = refresher.load(&row.key).await?;
     let before = decision(stands.as_deref());
     if before != Decision::Refresh {
-        return Ok(judged(before, false));
+        return Ok(judged(&before, false));
     }
     let flight = refresher.flight(&row.key, stands.as_deref(), &want);
     let record = flight.outcome(deadline).await?;
-    Ok(judged(decision(Some(&record)), flight.has_renewed()))
+    Ok(judged(&decision(Some(&record)), flight.has_renewed()))
 }
 
-fn judged(decision: Decision, renewed_here: bool) -> Fate {
+fn judged(decision: &Decision, renewed_here: bool) -> Fate {
     match decision {
         Decision::Use | Decision::UseAndRefresh if renewed_here => Fate::Refreshed,
         Decision::Use | Decision::UseAndRefresh => Fate::RenewedElsewhere,
