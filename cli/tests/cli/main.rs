@@ -9,4 +9,5 @@ mod keepalive;
 mod login;
 mod rekey;
 mod stores;
+mod moving;
 mod support;
