@@ -56,8 +56,10 @@ pub(crate) fn from_iso(text: &str) -> Option<UnixMillis> {
         && matches!(bytes.get(10), Some(b'T' | b't' | b' '));
     let rest = text.get(19..)?.trim_end_matches(['Z', 'z']);
     let rest = rest.strip_suffix("+00:00").unwrap_or(rest);
-    let fraction =
-        rest.strip_prefix('.').unwrap_or(if rest.is_empty() { "0" } else { return None });
+    let fraction = match rest {
+        "" => "0",
+        rest => rest.strip_prefix('.')?,
+    };
     if !is_right || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
