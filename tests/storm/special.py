@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import evergrant
-from storm import EVERGRANT, HELPER, Run
+from storm import EVERGRANT, Run
 from stores import Postgres, Sqlite
 from verdict import Evidence, Found, broken, examine
 
@@ -45,14 +45,13 @@ class Keepalive(Run):
 
     def keep_alive(self) -> None:
         command = [EVERGRANT, "keepalive", "--once", "--within", "1d", "--config", self.command_line_configuration()]
-        environment = os.environ | HELPER
         near, far = pty.openpty()
-        watched = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=far, stderr=far, env=environment)
+        watched = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=far, stderr=far)
         os.close(far)
         shown: list[str] = []
         watching = threading.Thread(target=read_terminal, args=[near, shown])
         watching.start()
-        told = subprocess.Popen([*command, "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment)
+        told = subprocess.Popen([*command, "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         assert told.stdout is not None
         report = told.stdout.read().decode()
         for process in (told, watched):

@@ -34,12 +34,14 @@ LANGUAGES: dict[str, list[Any]] = {
 }
 EVERGRANT = TREE / "target/debug/evergrant"
 HELPER = {"EVERGRANT_HELPER": str(EVERGRANT)}
+os.environ.update(HELPER)
 
 TASKS = 4
 CALLS_PER_SECOND = 25
 AT_ONCE = 8
 """Users who consent, or grants that are tried, at the same time."""
-STOPS_WITHIN_SECONDS = 60
+STOPS_WITHIN_SECONDS = 45
+HELPERS_END_WITHIN_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,13 @@ class Run:
 
     def configuration(self, name: str) -> dict[str, Any]:
         base = self.provider.configuration(self.proxy.url)
-        own = {"store": self.store.address, "user_agent": name, "state_dir": str(self.folder / "state")}
+        own = {
+            "store": self.store.address,
+            "state_dir": str(self.folder / "state"),
+            "user_agent": name,
+            # No falling back to the application's own threads without a word.
+            "detached": "require",
+        }
         return {**base, **own, **self.extra_config}
 
     def open(self, name: str = "storm-driver", **config: Any) -> evergrant.Client:
@@ -184,7 +192,7 @@ class Run:
         command = [*map(str, LANGUAGES[language]), json.dumps(work)]
         wrapped = self.wrapped(command, self.started)
         process = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, env=os.environ | HELPER)
+                                   text=True)
         worker = Worker(name, language, process, is_wrapped=wrapped is not command)
         for read in (self._read_lines, self._read_errors):
             reader = threading.Thread(target=read, args=[worker], daemon=True)
@@ -244,7 +252,7 @@ class Run:
             try:
                 worker.process.wait(STOPS_WITHIN_SECONDS)
             except subprocess.TimeoutExpired:
-                self.problems.append(f"{worker.name} did not stop")
+                self.problems.append(f"{worker.name} did not stop {worker.killed=} {worker.pid=} {worker.lines[-1:]} {open(f'/proc/{worker.pid}/status').read()[-700:]}")
                 worker.signal(signal.SIGKILL)
                 worker.killed = True
                 worker.process.wait()
@@ -285,6 +293,7 @@ class Run:
         self.stop_workers()
         ended = time.time()
         after = self.inspected()
+        self.expect_no_helpers()
         for act in acts:
             act.finish()
         trial = self.tried(list(before))
@@ -293,6 +302,15 @@ class Run:
         self.count_calls(evidence)
         found = examine(evidence, self.subject_of_line)
         return found, broken(found, evidence, self.plan.promises)
+
+    def expect_no_helpers(self) -> None:
+        """A helper ends by itself when its application has ended and what was under way is finished."""
+        deadline = time.monotonic() + HELPERS_END_WITHIN_SECONDS
+        while (left := helpers_of({worker.process.pid for worker in self.workers})) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for pid in left:
+            self.problems.append(f"the helper {pid} outlives its application")
+            os.kill(pid, signal.SIGKILL)
 
     def inspected(self) -> dict[str, dict[str, Any]]:
         with self.open() as client:
@@ -332,3 +350,17 @@ def in_toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(in_toml, value)) + "]"
     return json.dumps(value)
+
+
+def helpers_of(applications: set[int]) -> list[int]:
+    """The processes `evergrant helper --of PID`."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it ended
+            if b"helper" in words and b"--of" in words and int(words[words.index(b"--of") + 1]) in applications:
+                found.append(int(process.name))
+    return found
