@@ -11,6 +11,8 @@ pub(crate) mod outcome;
 mod policy;
 pub(crate) mod renewal;
 pub(crate) mod revocation;
+#[cfg(test)]
+mod schedules;
 pub(crate) mod spill;
 
 pub(crate) use crate::clock::millis;

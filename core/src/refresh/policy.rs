@@ -218,7 +218,10 @@ fn obstacle(record: &Record, now: UnixMillis, policy: &Policy) -> Option<Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Hold;
     use crate::store::record_for_tests::{key, record};
+    use proptest::prelude::*;
+    use proptest::test_runner::Config;
 
     fn policy() -> Policy {
         Policy { soft: None, hard: None, earliest_refresh: None, fingerprint: "f".into() }
@@ -344,5 +347,81 @@ mod tests {
             panic!("not refused");
         };
         assert_eq!(reason, ConsentReason::NoRefreshToken);
+    }
+
+    /// A record of which anything may be so, at a moment between the token's beginning and a minute after its end.
+    fn anything() -> impl Strategy<Value = (Record, UnixMillis)> {
+        let status = prop_oneof![
+            4 => Just(Status::Active),
+            2 => Just(Status::NeedsConsent),
+            1 => Just(Status::Revoking),
+            1 => Just(Status::Tombstone),
+        ];
+        let lifetime = prop_oneof![1_000..200_000i64, 3_600_000..90_000_000i64];
+        let rest = (any::<[bool; 4]>(), proptest::option::of(0..2_000_000i64), 0..1_060i64);
+        (status, proptest::option::weighted(0.9, lifetime), rest).prop_map(
+            |(status, lifetime, ([token, refresh, hold, other_fingerprint], retry, permille))| {
+                let mut record = record();
+                record.status = status;
+                record.hold = hold.then(|| Hold { reason: "other_subject".into(), at: 0 });
+                let fingerprint = if other_fingerprint { "other" } else { "" }.to_owned();
+                record.retry =
+                    retry.map(|not_before| Retry { not_before, fingerprint, ..Retry::default() });
+                let tokens = record.tokens.as_mut().unwrap();
+                tokens.access[0].expires_at = lifetime;
+                if !token {
+                    tokens.access[0].token = "".into();
+                }
+                if !refresh {
+                    tokens.refresh = None;
+                }
+                (record, lifetime.unwrap_or(5_000_000) * permille / 1_000)
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(Config { cases: 20_000, failure_persistence: None, ..Config::default() })]
+
+        /// The table of `refresh.md`, What a caller gets, told anew.
+        #[test]
+        fn of_whatever_record_a_usable_token_is_given_out_and_no_other(
+            (record, now) in anything(),
+            min_valid in prop_oneof![Just(0), 0..4_000_000i64],
+        ) {
+            let want = Want::Usable { min_valid };
+            let decision = decide(Some(&record), &key(), now, &policy(), &want);
+            if record.status == Status::Tombstone {
+                prop_assert_eq!(decision, Decision::NoGrant);
+                return Ok(());
+            }
+            if record.hold.is_some() || record.status == Status::Revoking {
+                let is_barred = matches!(
+                    decision,
+                    Decision::Refuse(Refusal::Held { .. } | Refusal::Revoking)
+                );
+                prop_assert!(is_barred);
+                return Ok(());
+            }
+            let left = record.access().map(|access| {
+                access.expires_at.map_or((i64::MAX, i64::MAX), |end| (end - now, end))
+            });
+            let usable = left.is_some_and(|(left, lifetime)| left > DEFAULT_HARD.min(lifetime / 10));
+            let enough = left.is_some_and(|(left, _)| left > min_valid);
+            let is_barred = record.status == Status::NeedsConsent
+                || record.refresh_token().is_none()
+                || record.retry.as_ref().is_some_and(|retry| {
+                    retry.fingerprint.is_empty() && retry.not_before > now
+                });
+            match decision {
+                Decision::Use | Decision::UseAndRefresh => prop_assert!(usable),
+                Decision::Refresh => prop_assert!(!is_barred && !(usable && enough)),
+                Decision::Refuse(_) => prop_assert!(is_barred && !usable),
+                Decision::NoGrant => prop_assert!(false, "there is a grant"),
+            }
+            if is_barred {
+                prop_assert!(decision != Decision::Refresh && decision != Decision::UseAndRefresh);
+            }
+        }
     }
 }

@@ -13,6 +13,8 @@ mod lease;
 mod memory;
 mod name;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod promises;
 mod record;
 mod redis;
@@ -35,7 +37,9 @@ pub(crate) use record::{
 pub(crate) use row::{Listed, Query, Wanted};
 
 #[cfg(test)]
-pub(crate) use record::tests as record_for_tests;
+pub(crate) use lease::{LeaseRow, StoreTime};
+#[cfg(test)]
+pub(crate) use record::{Hold, tests as record_for_tests};
 
 use crate::clock::UnixMillis;
 use crate::error::Result;
