@@ -7,7 +7,7 @@ mod grants;
 mod helper;
 mod keepalive;
 mod login;
+mod moving;
 mod rekey;
 mod stores;
-mod moving;
 mod support;

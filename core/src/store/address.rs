@@ -67,6 +67,7 @@ impl Address {
             Address::Memory => None,
             Address::Sqlite(path) => Some(format!("sqlite:{}", canonical(path).display())),
             Address::File(path) => Some(format!("file:{}", canonical(path).display())),
+            Address::Redis(address) => Some(address.identity()),
         }
     }
 

@@ -11,9 +11,9 @@ mod foreign;
 mod key_ring;
 mod lease;
 mod memory;
-mod name;
 #[cfg(test)]
 mod model;
+mod name;
 #[cfg(test)]
 mod promises;
 mod record;

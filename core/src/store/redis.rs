@@ -160,7 +160,7 @@ impl RedisRows {
         let connection = &self.connection;
         let mut commands = redis::pipe();
         match query.wanted {
-            Wanted::Grants => {
+            Wanted::Grants | Wanted::NeedsConsent => {
                 let from =
                     if after < first.as_str() { format!("[{first}") } else { format!("({after}") };
                 commands.cmd("ZRANGEBYLEX").arg(&self.keys.grants).arg(from).arg("+");
