@@ -19,7 +19,7 @@ use crate::rekey::{self, RekeyOptions, Rekeyed};
 use crate::secret::Secret;
 use crate::store::{
     self, Address, ApplicationStoreAdapter, Caller, CallingThread, Codec, ForeignStore, GrantKey,
-    KeyRing, Method, Store,
+    KeyRing, Method, Store, Tables,
 };
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -500,8 +500,9 @@ fn resolved_for_helper(
     });
     resolved.detached = DetachedMode::Off;
     resolved.state_dir = state_dir(config);
-    if let (None, StoreChoice::BuiltIn(Address::Sqlite(path))) = (&resolved.store, store) {
-        resolved.store = Some(format!("sqlite:{}", path.display()));
+    if let (None, StoreChoice::BuiltIn(Address::Sqlite(path, _))) = (&resolved.store, store) {
+        let address = format!("sqlite:{}", path.display());
+        resolved.store = Some(SecretSource::Text(address.into()).into());
     }
     Ok(serde_json::to_value(resolved).expect("a configuration is plain data"))
 }
@@ -518,11 +519,15 @@ fn queueing(queue: Arc<EventQueue>) -> EventSink {
 }
 
 fn built_in_store(config: &Config) -> Result<StoreChoice> {
-    let address = match &config.store {
-        Some(text) => Address::parse(text)?,
-        None => Address::Sqlite(default_folder(config)?.join("grants.db")),
-    };
-    Ok(StoreChoice::BuiltIn(address))
+    Ok(StoreChoice::BuiltIn(store_address(config)?))
+}
+
+/// The built-in store that a configuration means.
+pub(crate) fn store_address(config: &Config) -> Result<Address> {
+    match &config.store {
+        Some(options) => Address::of(options),
+        None => Ok(Address::sqlite(default_folder(config)?.join("grants.db"), Tables::default())),
+    }
 }
 
 /// The folder of the default store; made with mode 0700 where it is missing.

@@ -8,6 +8,7 @@ use crate::secret::Secret;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor, value};
 use serde::{Deserialize, Serialize, Serializer, de};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -34,9 +35,10 @@ pub struct Config {
     /// Ask for whatever this provider needs to give a refresh token.
     #[serde(default)]
     pub offline: bool,
-    /// `sqlite:PATH` or `memory:`; `grants.db` in `state_dir` when absent. Ignored where the application gives a store.
+    /// The address of the token store, or a table with it; `grants.db` in `state_dir` when absent. Ignored where the
+    /// application gives a store.
     #[serde(default)]
-    pub store: Option<String>,
+    pub store: Option<StoreOptions>,
     /// The keys that stored records are sealed with; they are stored as they are when absent.
     #[serde(default)]
     pub encryption: Option<Encryption>,
@@ -169,6 +171,82 @@ impl SecretSource {
                 .map(|text| Secret::new(text.trim()))
                 .map_err(|error| invalid(format!("file {}: {error}", path.display()))),
         }
+    }
+}
+
+/// Where the token store is, and how its tables are called.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoreOptions {
+    /// `sqlite:PATH`, `memory:`, `postgres://…`, `mysql://…`; it may hold a password.
+    pub address: SecretSource,
+    /// The table of grants (default `evergrant_grants`).
+    pub grants_table: Option<String>,
+    /// The table of authorization transactions (default `evergrant_pending`).
+    pub pending_table: Option<String>,
+    /// The table that says which schema the others have (default `evergrant_schema`).
+    pub schema_table: Option<String>,
+    /// Columns of the table of grants that have other names, by their usual one.
+    pub columns: BTreeMap<String, String>,
+    /// Connections of a process to a server, at most (default 4).
+    pub pool_size: Option<usize>,
+    /// Whether tables are made where there are none (default true).
+    pub create: Option<bool>,
+}
+
+impl From<SecretSource> for StoreOptions {
+    fn from(address: SecretSource) -> Self {
+        StoreOptions {
+            address,
+            grants_table: None,
+            pending_table: None,
+            schema_table: None,
+            columns: BTreeMap::new(),
+            pool_size: None,
+            create: None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for StoreOptions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Options;
+        impl<'de> Visitor<'de> for Options {
+            type Value = StoreOptions;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the address of a store, or a table with its `address`")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<StoreOptions, E> {
+                Ok(SecretSource::Text(Secret::new(text)).into())
+            }
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> std::result::Result<StoreOptions, A::Error> {
+                #[derive(Deserialize)]
+                #[serde(deny_unknown_fields)]
+                struct Table {
+                    address: SecretSource,
+                    grants_table: Option<String>,
+                    pending_table: Option<String>,
+                    schema_table: Option<String>,
+                    #[serde(default)]
+                    columns: BTreeMap<String, String>,
+                    pool_size: Option<usize>,
+                    create: Option<bool>,
+                }
+                let table = Table::deserialize(value::MapAccessDeserializer::new(map))?;
+                Ok(StoreOptions {
+                    address: table.address,
+                    grants_table: table.grants_table,
+                    pending_table: table.pending_table,
+                    schema_table: table.schema_table,
+                    columns: table.columns,
+                    pool_size: table.pool_size,
+                    create: table.create,
+                })
+            }
+        }
+        deserializer.deserialize_any(Options)
     }
 }
 
@@ -307,13 +385,21 @@ impl Config {
         if let Some(path) = &mut config.state_dir {
             *path = absolute("state_dir", path)?;
         }
-        if let Some((scheme, path)) = config.store.as_deref().and_then(|text| text.split_once(':'))
-            && matches!(scheme, "sqlite" | "file")
-        {
-            let path = absolute("store", Path::new(path))?;
-            config.store = Some(format!("{scheme}:{}", path.display()));
+        if let Some(store) = &mut config.store {
+            store.address = SecretSource::Text(resolved_address(&store.address)?);
         }
         Ok(config)
+    }
+}
+
+fn resolved_address(address: &SecretSource) -> Result<Secret> {
+    let address = address.resolve("store")?;
+    match address.expose().split_once(':') {
+        Some((scheme @ ("sqlite" | "file"), path)) => {
+            let path = absolute("store", Path::new(path))?;
+            Ok(format!("{scheme}:{}", path.display()).into())
+        }
+        _ => Ok(address),
     }
 }
 
@@ -526,7 +612,17 @@ mod tests {
         let secret = crossed.client_secret.clone().unwrap().resolve("client_secret").unwrap();
         assert_eq!(secret.expose(), std::env::var("PATH").unwrap());
         assert!(crossed.state_dir.as_ref().unwrap().is_absolute());
-        assert!(crossed.store.as_ref().unwrap().starts_with("sqlite:/"));
+        assert!(
+            crossed
+                .store
+                .clone()
+                .unwrap()
+                .address
+                .resolve("store")
+                .unwrap()
+                .expose()
+                .starts_with("sqlite:/")
+        );
         assert_eq!(
             serde_json::to_value(&crossed).unwrap(),
             serde_json::to_value(&resolved).unwrap()

@@ -56,8 +56,8 @@ pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
 pub use call::{ApiRequest, ApiResponse};
 pub use client::{ApplicationStore, Client, Environment, Events, KeyCallback};
 pub use config::{
-    Config, Detached, Encryption, ProviderChoice, Scopes, SecretSource, Timeouts, WindowOptions,
-    camel_json, options_from_json, options_from_json_camel,
+    Config, Detached, Encryption, ProviderChoice, Scopes, SecretSource, StoreOptions, Timeouts,
+    WindowOptions, camel_json, options_from_json, options_from_json_camel,
 };
 pub use error::{Code, Error, Result};
 pub use event::{Event, EventSink, Kind};

@@ -6,6 +6,7 @@ mod application;
 mod check;
 mod codec;
 mod contract;
+mod endpoint;
 mod file;
 mod foreign;
 mod key_ring;
@@ -13,15 +14,21 @@ mod lease;
 mod memory;
 #[cfg(test)]
 mod model;
+mod mysql;
 mod name;
+#[cfg(test)]
+mod on_servers;
+mod postgres;
 #[cfg(test)]
 mod promises;
 mod record;
 mod redis;
 mod row;
 mod sealed;
+mod server;
 mod sql;
 mod sqlite;
+mod tls;
 
 pub(crate) use address::Address;
 pub(crate) use application::{ApplicationStoreAdapter, Caller};
@@ -35,6 +42,7 @@ pub(crate) use record::{
     StoredAccessToken, Tokens,
 };
 pub(crate) use row::{Listed, Query, Wanted};
+pub(crate) use server::Tables;
 
 #[cfg(test)]
 pub(crate) use lease::{LeaseRow, StoreTime};

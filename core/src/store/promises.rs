@@ -5,7 +5,7 @@ use super::check::{CheckOptions, StoreCheck, Verdict};
 use super::record_for_tests::{key, record};
 use super::*;
 use crate::client::Client;
-use crate::config::Config;
+use crate::config::{Config, SecretSource};
 use crate::process::{random_id, wait};
 use std::sync::Arc;
 
@@ -17,7 +17,10 @@ fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
     let ring = KeyRing::from_texts(&[new_encryption_key(), new_encryption_key()], None).unwrap();
     let sealing = Arc::new(Codec::new(Some(Arc::new(ring))));
     let built_in = |text: &str, codec: &Arc<Codec>| {
-        Address::parse(text).unwrap().open(Arc::clone(codec)).unwrap()
+        Address::of(&SecretSource::Text(text.into()).into())
+            .unwrap()
+            .open(Arc::clone(codec))
+            .unwrap()
     };
     let sqlite = |codec| built_in(&format!("sqlite:{}", path(".db").display()), codec);
     let application = |only_load_and_save, codec: &Arc<Codec>| -> Arc<dyn Store> {
@@ -123,7 +126,7 @@ fn stores_under_two_rings() -> Vec<(&'static str, Arc<dyn Store>, Arc<dyn Store>
     let ring = |keys: &[_]| Some(Arc::new(KeyRing::from_texts(keys, None).unwrap()));
     let codecs = [ring(&keys[1..]), ring(&keys)].map(|ring| Arc::new(Codec::new(ring)));
     let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
-    let sqlite = Address::parse(&format!("sqlite:{}", path.display())).unwrap();
+    let sqlite = Address::sqlite(path, Tables::default());
     let rows = Application::default().rows;
     let application = |codec: &Arc<Codec>| -> Arc<dyn Store> {
         let store = Application { rows: Arc::clone(&rows), ..Application::default() };

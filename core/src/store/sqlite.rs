@@ -6,18 +6,20 @@
 
 use super::contract::Rows;
 use super::lease::StoreTime;
-use super::row::{Header, Listed, Query, Read, Row, Wanted};
-use super::sql::{Dialect, Names, Statements};
-use super::{GrantKey, Pending, Status};
+use super::row::{Listed, Query, Read, Row};
+use super::server::Tables;
+use super::sql::{
+    self, Arguments, Dialect, MIN_READER, Names, SCHEMA, SchemaVersion, Statement, Statements,
+    Value, Values,
+};
+use super::{GrantKey, Pending};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::process::{ForkSensitive, Passage, register_fork_sensitive, runtime, task_error};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rusqlite::types::{ToSql, Type, Value};
-use rusqlite::{
-    Connection, OptionalExtension, Transaction, TransactionBehavior, params, params_from_iter,
-};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -26,61 +28,26 @@ use std::time::Duration;
 /// `EvGr`: tells a token database from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4576_4772;
 
-/// The oldest schema version that a reader must know to use what this version writes.
-const MIN_READER: i64 = 1;
-
 /// How long a statement waits for another process's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What makes schema 1, 2, … of the one before: additive within a major version, so that older readers go on working.
-const MIGRATIONS: &[&str] = &["
-CREATE TABLE evergrant_schema (version INTEGER NOT NULL, min_reader INTEGER NOT NULL);
-INSERT INTO evergrant_schema VALUES (0, 0);
-CREATE TABLE evergrant_grants (
-    client       TEXT    NOT NULL,
-    subject      TEXT    NOT NULL,
-    slot         TEXT    NOT NULL,
-    grant_id     TEXT    NOT NULL,
-    generation   INTEGER NOT NULL,
-    revision     INTEGER NOT NULL,
-    status       TEXT    NOT NULL,
-    obtained_at  INTEGER,
-    expires_at   INTEGER,
-    keepalive_at INTEGER,
-    retry_at     INTEGER,
-    renewable    INTEGER NOT NULL,
-    updated_at   INTEGER NOT NULL,
-    record       BLOB    NOT NULL,
-    lease        TEXT,
-    fencing      INTEGER NOT NULL DEFAULT 0,
-    intent       TEXT,
-    PRIMARY KEY (client, subject, slot)
-) WITHOUT ROWID;
-CREATE INDEX evergrant_grants_expiry ON evergrant_grants (expires_at);
-CREATE INDEX evergrant_grants_keepalive ON evergrant_grants (keepalive_at);
-CREATE TABLE evergrant_pending (
-    state      TEXT PRIMARY KEY,
-    document   BLOB,
-    result     TEXT,
-    expires_at INTEGER NOT NULL
-) WITHOUT ROWID;
-"];
 
 /// The rows of `store = "sqlite:PATH"`.
 pub(crate) struct SqliteRows(Arc<Database>);
 
 struct Database {
     path: PathBuf,
+    tables: Tables,
     statements: Statements,
     connection: Mutex<Option<Connection>>,
 }
 
 impl SqliteRows {
     /// Opens the database; makes it where there is none.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path, tables: &Tables) -> Result<Self> {
         let database = Arc::new(Database {
             path: path.to_owned(),
-            statements: Statements::new(Dialect::Sqlite, &Names::default()),
+            tables: tables.clone(),
+            statements: Statements::new(Dialect::Sqlite, &tables.names),
             connection: Mutex::new(None),
         });
         let sensitive: Arc<dyn ForkSensitive> = Arc::<Database>::clone(&database);
@@ -125,7 +92,7 @@ impl Database {
         let mut slot = self.slot();
         let connection = match &mut *slot {
             Some(connection) => connection,
-            None => slot.insert(open(&self.path)?),
+            None => slot.insert(open(&self.path, &self.tables)?),
         };
         f(connection).map_err(|error| self.error(&error))
     }
@@ -146,13 +113,23 @@ impl ForkSensitive for Database {
     }
 }
 
-fn open(path: &Path) -> Result<Connection> {
+fn open(path: &Path, tables: &Tables) -> Result<Connection> {
     make_private_file(path)?;
     let failed = |error: rusqlite::Error| store_error(path, &error);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
-    migrate(&mut connection, path)?;
+    let stands = schema_version(&connection, path, &tables.names)?;
+    if stands.is_none_or(|schema| schema.version < SCHEMA) {
+        if !tables.create {
+            return Err(trouble(
+                path,
+                "no_tables",
+                "has no table of this version (`create` is false); expected that `evergrant store init` has made them",
+            ));
+        }
+        migrate(&mut connection, path, &tables.names, false)?;
+    }
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     // What was replaced or deleted is overwritten: a record that was plain before it was sealed can be read nowhere.
@@ -184,65 +161,84 @@ fn make_private_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Brings the schema up to this version's, and refuses a file that is foreign or needs a newer reader.
-fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
+/// Makes the tables where there are none, and brings old ones up to this version. `raise`: readers that do not know it are
+/// locked out from now on, where that has to be.
+pub(super) fn make_tables(path: &Path, names: &Names, raise: bool) -> Result<SchemaVersion> {
+    make_private_file(path)?;
     let failed = |error: rusqlite::Error| store_error(path, &error);
-    if schema_version(connection, path)? >= MIGRATIONS.len() {
-        return Ok(());
-    }
+    let mut connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    migrate(&mut connection, path, names, raise)
+}
+
+fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    names: &Names,
+    raise: bool,
+) -> Result<SchemaVersion> {
+    let failed = |error: rusqlite::Error| store_error(path, &error);
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Another process may have done it since.
-    let version = schema_version(&transaction, path)?;
-    for migration in MIGRATIONS.iter().skip(version) {
-        transaction.execute_batch(migration).map_err(failed)?;
+    let done = schema_version(&transaction, path, names)?.map_or(0, SchemaVersion::done);
+    for statement in sql::migrations(Dialect::Sqlite, names).iter().skip(done).flatten() {
+        transaction.execute_batch(statement).map_err(failed)?;
     }
-    if version < MIGRATIONS.len() {
-        transaction
-            .execute(
-                "UPDATE evergrant_schema SET version = ?1, min_reader = max(min_reader, ?2)",
-                params![MIGRATIONS.len(), MIN_READER],
-            )
-            .map_err(failed)?;
+    let min_reader = (raise || done == 0).then_some(MIN_READER);
+    transaction
+        .execute_batch(&sql::note_schema(Dialect::Sqlite, names, min_reader))
+        .map_err(failed)?;
+    if *names == Names::default() {
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     }
-    transaction.commit().map_err(failed)
+    let now = schema_version(&transaction, path, names)?;
+    transaction.commit().map_err(failed)?;
+    now.ok_or_else(|| trouble(path, "failed", "does not show the tables that were made"))
 }
 
-/// The schema version of the file; 0 where there is none yet.
-fn schema_version(connection: &Connection, path: &Path) -> Result<usize> {
+/// The schema of the file; none where there is none yet. With tables of other names the file may be another program's too.
+fn schema_version(
+    connection: &Connection,
+    path: &Path,
+    names: &Names,
+) -> Result<Option<SchemaVersion>> {
     let failed = |error: rusqlite::Error| store_error(path, &error);
     let application_id: i64 =
         connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+    let mut statement = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
         .map_err(failed)?;
-    if tables == 0 {
-        return Ok(0);
-    }
-    if application_id != APPLICATION_ID {
+    let tables: Vec<String> =
+        statement.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(failed)?;
+    let stands = |name: &str| tables.iter().any(|table| name.ends_with(table.as_str()));
+    let ours = application_id == APPLICATION_ID;
+    if *names == Names::default() && !tables.is_empty() && !ours {
         return Err(trouble(
             path,
             "foreign",
-            "is a SQLite database of another program; expected a token database or no file",
+            "is a SQLite database of another program; expected a token database, no file, or tables of other names",
         ));
     }
-    let (version, min_reader): (usize, usize) = connection
-        .query_row("SELECT version, min_reader FROM evergrant_schema", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
+    if !stands(&names.schema) {
+        return match [&names.grants, &names.pending].into_iter().find(|name| stands(name)) {
+            Some(table) => {
+                let text = format!("has a table {table} that this library did not make");
+                Err(trouble(path, "foreign", &text))
+            }
+            None => Ok(None),
+        };
+    }
+    let sql = SchemaVersion::statement(Dialect::Sqlite, names);
+    let schema = connection
+        .query_row(&sql, [], |row| {
+            Ok(SchemaVersion { version: row.get(0)?, min_reader: row.get(1)? })
         })
         .map_err(failed)?;
-    if min_reader > MIGRATIONS.len() {
-        return Err(trouble(
-            path,
-            "newer_schema",
-            &format!(
-                "has schema {version}, which needs a reader of schema {min_reader}; this version reads schema {}",
-                MIGRATIONS.len()
-            ),
-        ));
+    match schema.refusal() {
+        Some(refusal) => Err(trouble(path, "newer_schema", &refusal)),
+        None => Ok(Some(schema)),
     }
-    Ok(version)
 }
 
 fn refuse_read_only(connection: &Connection, path: &Path) -> Result<()> {
@@ -292,103 +288,62 @@ fn store_error(path: &Path, error: &rusqlite::Error) -> Error {
     }
 }
 
-fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    Ok(Row {
-        header: read_header(row, 0)?,
-        record: text(row, 10)?.into(),
-        lease: row.get(11)?,
-        fencing: row.get(12)?,
-        intent: row.get(13)?,
-    })
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
 }
 
-fn read_listed(row: &rusqlite::Row<'_>) -> rusqlite::Result<Listed> {
-    Ok(Listed {
-        key: GrantKey { client: row.get(0)?, subject: row.get(1)?, slot: row.get(2)? },
-        header: read_header(row, 3)?,
-        record: text(row, 13)?.into(),
-    })
+/// A value of a kind that no column here has reads as null, and is refused as unreadable where it must not be.
+fn read(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.into(),
+        ValueRef::Null | ValueRef::Real(_) => Value::Null,
+    }
 }
 
-/// The clear columns, from column `first` on.
-fn read_header(row: &rusqlite::Row<'_>, first: usize) -> rusqlite::Result<Header> {
-    let status: String = row.get(first + 3)?;
-    Ok(Header {
-        grant_id: row.get(first)?,
-        generation: row.get(first + 1)?,
-        revision: row.get(first + 2)?,
-        status: Status::parse(&status)
-            .ok_or_else(|| unreadable(first + 3, "the status is none that is known"))?,
-        obtained_at: row.get(first + 4)?,
-        expires_at: row.get(first + 5)?,
-        keepalive_at: row.get(first + 6)?,
-        retry_at: row.get(first + 7)?,
-        renewable: row.get(first + 8)?,
-        updated_at: row.get(first + 9)?,
-    })
+fn query(
+    connection: &Connection,
+    statement: &Statement,
+    arguments: &Arguments,
+) -> rusqlite::Result<Vec<Vec<Value>>> {
+    let mut prepared = connection.prepare_cached(&statement.sql)?;
+    let columns = prepared.column_count();
+    let row = |row: &rusqlite::Row<'_>| {
+        (0..columns).map(|column| row.get_ref(column).map(read)).collect::<rusqlite::Result<_>>()
+    };
+    prepared.query_map(params_from_iter(statement.values(arguments)), row)?.collect()
 }
 
-/// A text that is kept as bytes.
-fn text(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<String> {
-    let bytes = row.get_ref(column)?.as_bytes()?;
-    let text = std::str::from_utf8(bytes).map_err(|_| unreadable(column, "is not UTF-8"))?;
-    Ok(text.to_owned())
-}
-
-fn unreadable(column: usize, what: &str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, what.into())
-}
-
-/// The values of `Statements::insert`, in its order.
-fn values(key: &GrantKey, row: &Row) -> Vec<Value> {
-    let header = &row.header;
-    let mut values = key_values(key);
-    values.extend([
-        header.grant_id.clone().into(),
-        number(header.generation),
-        number(header.revision),
-        header.status.as_str().to_owned().into(),
-        header.obtained_at.into(),
-        header.expires_at.into(),
-        header.keepalive_at.into(),
-        header.retry_at.into(),
-        header.renewable.into(),
-        header.updated_at.into(),
-        row.record.expose().as_bytes().to_vec().into(),
-        row.lease.clone().into(),
-        number(row.fencing),
-        row.intent.clone().into(),
-    ]);
-    values
-}
-
-fn key_values(key: &GrantKey) -> Vec<Value> {
-    vec![key.client.clone().into(), key.subject.clone().into(), key.slot.clone().into()]
-}
-
-/// By what a row is known to be still as it was.
-fn as_it_was(row: &Row) -> [Value; 4] {
-    [
-        number(row.header.revision),
-        number(row.fencing),
-        row.lease.clone().into(),
-        row.intent.clone().into(),
-    ]
-}
-
-fn number(value: u64) -> Value {
-    Value::Integer(i64::try_from(value).expect("numbers count from 0 by one"))
+fn execute(
+    connection: &Connection,
+    statement: &Statement,
+    arguments: &Arguments,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(&statement.sql)?
+        .execute(params_from_iter(statement.values(arguments)))
 }
 
 impl Rows for SqliteRows {
     fn read<'a>(&'a self, key: &'a GrantKey) -> BoxFuture<'a, Result<Read>> {
-        let (database, key) = (Arc::clone(&self.0), key.clone());
-        self.blocking(move |connection| {
-            let mut statement = connection.prepare_cached(&database.statements.read)?;
-            let key = params![key.client, key.subject, key.slot];
-            let row = statement.query_row(key, read_row).optional()?;
-            Ok(Read { row, now: StoreTime::of_this_host() })
-        })
+        let (database, arguments) = (Arc::clone(&self.0), self.0.statements.key(key));
+        let read = self.blocking(move |connection| {
+            let rows = query(connection, &database.statements.read, &arguments)?;
+            Ok((rows, StoreTime::of_this_host()))
+        });
+        async move {
+            let (rows, now) = read.await?;
+            let row = rows.into_iter().next().map(|row| Values::new(row).row()).transpose()?;
+            Ok(Read { row: row.flatten(), now })
+        }
+        .boxed()
     }
 
     fn replace<'a>(
@@ -398,51 +353,37 @@ impl Rows for SqliteRows {
         after: &'a Row,
     ) -> BoxFuture<'a, Result<bool>> {
         let database = Arc::clone(&self.0);
-        let mut values = values(key, after);
-        values.extend(before.iter().flat_map(|row| as_it_was(row)));
+        let mut arguments = database.statements.key(key);
+        arguments.extend(sql::row_arguments(after));
+        arguments.extend(before.into_iter().flat_map(sql::as_it_was));
         let is_new = before.is_none();
         self.blocking(move |connection| {
             let statements = &database.statements;
-            let sql = if is_new { &statements.insert } else { &statements.replace };
-            Ok(connection.prepare_cached(sql)?.execute(params_from_iter(values))? == 1)
+            let statement = if is_new { &statements.insert } else { &statements.replace };
+            Ok(execute(connection, statement, &arguments)? == 1)
         })
     }
 
     fn remove<'a>(&'a self, key: &'a GrantKey, before: &'a Row) -> BoxFuture<'a, Result<bool>> {
         let database = Arc::clone(&self.0);
-        let mut values = key_values(key);
-        values.extend(as_it_was(before));
+        let mut arguments = database.statements.key(key);
+        arguments.extend(sql::as_it_was(before));
         self.blocking(move |connection| {
-            let sql = &database.statements.remove;
-            Ok(connection.prepare_cached(sql)?.execute(params_from_iter(values))? == 1)
+            Ok(execute(connection, &database.statements.remove, &arguments)? == 1)
         })
     }
 
-    fn page<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Listed>>> {
-        let (database, query) = (Arc::clone(&self.0), query.clone());
-        self.blocking(move |connection| {
-            let (client, subject, slot) = match &query.after {
-                Some(key) => (key.client.as_str(), key.subject.as_str(), key.slot.as_str()),
-                None => ("", "", ""),
-            };
-            let mut values: Vec<&dyn ToSql> =
-                vec![&query.client, &client, &subject, &slot, &query.limit];
-            let statements = &database.statements;
-            let sql = match &query.wanted {
-                Wanted::Grants => &statements.page_of_grants,
-                Wanted::NeedsConsent => &statements.page_of_consents,
-                Wanted::Due { expires_by, keepalive_by } => {
-                    values.extend([expires_by as &dyn ToSql, keepalive_by]);
-                    &statements.page_of_due
-                }
-                Wanted::Tombstones { before } => {
-                    values.push(before);
-                    &statements.page_of_tombstones
-                }
-            };
-            let mut statement = connection.prepare_cached(sql)?;
-            statement.query_map(values.as_slice(), read_listed)?.collect()
-        })
+    fn page<'a>(&'a self, wanted: &'a Query) -> BoxFuture<'a, Result<Vec<Listed>>> {
+        let (database, wanted) = (Arc::clone(&self.0), wanted.clone());
+        let rows = self.blocking(move |connection| {
+            let (statement, arguments) = database.statements.page(&wanted);
+            query(connection, statement, &arguments)
+        });
+        async move {
+            let rows = rows.await?.into_iter();
+            rows.map(|row| self.0.statements.listed(row)).collect()
+        }
+        .boxed()
     }
 
     fn put_pending<'a>(
@@ -452,12 +393,14 @@ impl Rows for SqliteRows {
         now: UnixMillis,
         expires_at: UnixMillis,
     ) -> BoxFuture<'a, Result<()>> {
-        let (database, state, document) =
-            (Arc::clone(&self.0), state.to_owned(), document.to_owned());
+        let database = Arc::clone(&self.0);
+        let mut arguments = database.statements.state(state);
+        arguments.push(("document", document.as_bytes().into()));
+        arguments.push(("expires_at", expires_at.into()));
+        arguments.push(("now", now.into()));
         self.write(move |transaction| {
-            transaction.execute(&database.statements.drop_pending, [now])?;
-            let values = params![state, document.into_bytes(), expires_at];
-            transaction.execute(&database.statements.put_pending, values)?;
+            execute(transaction, &database.statements.drop_pending, &arguments)?;
+            execute(transaction, &database.statements.put_pending, &arguments)?;
             Ok(())
         })
     }
@@ -467,32 +410,29 @@ impl Rows for SqliteRows {
         state: &'a str,
         now: UnixMillis,
     ) -> BoxFuture<'a, Result<Pending>> {
-        let (database, state) = (Arc::clone(&self.0), state.to_owned());
-        self.write(move |transaction| {
-            let statements = &database.statements;
-            let read = |row: &rusqlite::Row<'_>| {
-                let document = row.get_ref(0)?.as_bytes_or_null()?.map(|_| text(row, 0));
-                Ok((document.transpose()?, row.get(1)?))
-            };
-            let row: Option<(Option<String>, Option<String>)> = transaction
-                .query_row(&statements.read_pending, params![state, now], read)
-                .optional()?;
-            Ok(match row {
-                None => Pending::Absent,
-                Some((None, result)) => Pending::Used(result),
-                Some((Some(document), _)) => {
-                    transaction.execute(&statements.take_pending, [&state])?;
-                    Pending::Taken(document)
-                }
-            })
-        })
+        let database = Arc::clone(&self.0);
+        let mut arguments = database.statements.state(state);
+        arguments.push(("now", now.into()));
+        let taken = self.write(move |transaction| {
+            let rows = query(transaction, &database.statements.read_pending, &arguments)?;
+            execute(transaction, &database.statements.take_pending, &arguments)?;
+            Ok(rows)
+        });
+        async move {
+            let Some(row) = taken.await?.into_iter().next() else { return Ok(Pending::Absent) };
+            let mut values = Values::new(row);
+            let (document, result) = (values.optional_text()?, values.optional_text()?);
+            Ok(document.map_or(Pending::Used(result), Pending::Taken))
+        }
+        .boxed()
     }
 
     fn settle_pending<'a>(&'a self, state: &'a str, result: &'a str) -> BoxFuture<'a, Result<()>> {
-        let (database, state, result) = (Arc::clone(&self.0), state.to_owned(), result.to_owned());
-        self.write(move |transaction| {
-            transaction.execute(&database.statements.settle_pending, [result, state])?;
-            Ok(())
+        let database = Arc::clone(&self.0);
+        let mut arguments = database.statements.state(state);
+        arguments.push(("result", result.into()));
+        self.blocking(move |connection| {
+            execute(connection, &database.statements.settle_pending, &arguments).map(drop)
         })
     }
 }
@@ -510,7 +450,7 @@ mod tests {
     }
 
     fn opened(path: &Path) -> Contract<SqliteRows> {
-        Contract::new(SqliteRows::open(path).unwrap(), Arc::default())
+        Contract::new(SqliteRows::open(path, &Tables::default()).unwrap(), Arc::default())
     }
 
     fn remove(path: &Path) {
@@ -525,10 +465,13 @@ mod tests {
     fn a_new_file_is_private_and_of_this_schema() {
         use std::os::unix::fs::PermissionsExt;
         let path = file();
-        SqliteRows::open(&path).unwrap();
+        SqliteRows::open(&path, &Tables::default()).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let connection = Connection::open(&path).unwrap();
-        assert_eq!(schema_version(&connection, &path).unwrap(), MIGRATIONS.len());
+        assert_eq!(
+            schema_version(&connection, &path, &Names::default()).unwrap().unwrap().version,
+            SCHEMA
+        );
         remove(&path);
     }
 
@@ -554,12 +497,12 @@ mod tests {
     #[test]
     fn a_file_that_needs_a_newer_reader_is_refused_and_left_as_it_was() {
         let path = file();
-        SqliteRows::open(&path).unwrap();
+        SqliteRows::open(&path, &Tables::default()).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection
             .execute_batch("UPDATE evergrant_schema SET version = 99, min_reader = 99")
             .unwrap();
-        let error = SqliteRows::open(&path).err().unwrap();
+        let error = SqliteRows::open(&path, &Tables::default()).err().unwrap();
         assert_eq!(error.reason(), Some("newer_schema"));
         remove(&path);
     }
@@ -569,7 +512,7 @@ mod tests {
         let path = file();
         for text in ["xy".to_owned(), "Dear diary".to_owned(), "long ".repeat(1000)] {
             std::fs::write(&path, &text).unwrap();
-            let error = SqliteRows::open(&path).err().unwrap();
+            let error = SqliteRows::open(&path, &Tables::default()).err().unwrap();
             assert_eq!(error.reason(), Some("foreign"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
@@ -579,7 +522,7 @@ mod tests {
     #[test]
     fn a_commit_is_synchronous_in_a_write_ahead_log() {
         let path = file();
-        let connection = open(&path).unwrap();
+        let connection = open(&path, &Tables::default()).unwrap();
         let synchronous: i64 =
             connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         let journal: String =
