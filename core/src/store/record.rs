@@ -508,8 +508,11 @@ impl Record {
         if brings_refresh_token || self.is_tombstone() || self.refresh_token().is_none() {
             return next;
         }
+        // The generation is the refresh token's number: an intent for it, and an answer on its way, are still about it.
         next.grant_id.clone_from(&self.grant_id);
-        next.generation = self.generation + 1;
+        next.generation = self.generation;
+        next.committed_fencing = self.committed_fencing;
+        next.alternate.clone_from(&self.alternate);
         next.tokens = next.tokens.as_ref().map(|tokens| self.carried_over(tokens));
         next.keepalive_at = self.keepalive_at; // the refresh token was not used
         next.created_at = self.created_at;
@@ -599,6 +602,21 @@ pub(crate) mod tests {
         let second = written(record().merge(&commit(1, 1, tokens("a2", Some("r2")))));
         let third = written(second.merge(&commit(2, 2, tokens("a3", Some("r3")))));
         assert!(matches!(third.merge(&commit(1, 9, tokens("x", Some("x")))), Merged::Superseded));
+    }
+
+    #[test]
+    fn consent_without_refresh_token_changes_nothing_for_a_renewal_that_is_under_way() {
+        let both = written(record().merge(&commit(1, 2, tokens("a2", Some("r2")))));
+        let both = written(both.merge(&commit(1, 1, tokens("b2", Some("s2")))));
+        let consent = Record::new(&key(), "g2".into(), tokens("c2", None), 7);
+        let merged = both.with_consent(consent);
+        assert_eq!((merged.grant_id.as_str(), merged.generation), ("g1", both.generation));
+        assert_eq!(merged.refresh_token(), Some(&"r2".into()));
+        assert_eq!(merged.alternate, both.alternate);
+        assert_eq!(merged.access().unwrap().token, "c2".into());
+        let renewed = written(merged.merge(&commit(2, 3, tokens("a3", Some("r3")))));
+        assert_eq!((renewed.generation, renewed.alternate.clone()), (3, None));
+        assert!(merged.is_newer_than(&both) && renewed.is_newer_than(&merged));
     }
 
     #[test]
