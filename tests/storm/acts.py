@@ -71,6 +71,11 @@ class StopStore(Act):
         self.run.store_away = (gone + ALREADY_SENT_SECONDS, time.time())
         self.run.store.start()
 
+    def finish(self) -> None:
+        """Answers that the store could not take have come to it since."""
+        if left := list((self.run.folder / "state").rglob("*.spill")):
+            self.run.problems.append(f"{len(left)} answers are still in the spill folder")
+
 
 class RestoreStore(Act):
     """A copy of the store is kept and later put in its place, under the running processes."""
@@ -178,7 +183,7 @@ class Rekey(Act):
         from storm import EVERGRANT
 
         self.wait(self.at)
-        command = [EVERGRANT, "rekey", "--json", "--config", self.run.command_line_configuration()]
+        command = [str(EVERGRANT), "rekey", "--json", "--config", str(self.run.command_line_configuration())]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             self.run.problems.append(f"rekey failed: {done.stderr.strip()}")

@@ -16,9 +16,12 @@ TREE = Path(__file__).resolve().parent.parent.parent
 
 
 class Store:
-    """An empty store. Its `address` is what goes into the configuration."""
+    """An empty store, with a folder for what it needs. Its `address` is what goes into the configuration."""
 
     address: str
+
+    def __init__(self, folder: Path) -> None:
+        raise NotImplementedError
 
     def stop(self) -> None:
         raise NotImplementedError(f"{type(self).__name__} cannot be stopped")
@@ -147,7 +150,7 @@ class Postgres(Service):
 
         address = self.server["address"].rpartition("/")[0] + f"/{database or self.database}"
         with psycopg.connect(address, autocommit=True) as connection:
-            cursor = connection.execute(statements)  # type: ignore[call-overload]
+            cursor = connection.execute(statements)
             return cursor.fetchall() if cursor.description else []
 
 

@@ -252,7 +252,7 @@ class Run:
             try:
                 worker.process.wait(STOPS_WITHIN_SECONDS)
             except subprocess.TimeoutExpired:
-                self.problems.append(f"{worker.name} did not stop {worker.killed=} {worker.pid=} {worker.lines[-1:]} {open(f'/proc/{worker.pid}/status').read()[-700:]}")
+                self.problems.append(f"{worker.name} did not stop ({worker.killed=}, {worker.lines[-1:]}, {state_of(worker.pid)})")
                 worker.signal(signal.SIGKILL)
                 worker.killed = True
                 worker.process.wait()
@@ -364,3 +364,9 @@ def helpers_of(applications: set[int]) -> list[int]:
             if b"helper" in words and b"--of" in words and int(words[words.index(b"--of") + 1]) in applications:
                 found.append(int(process.name))
     return found
+
+
+def state_of(pid: int) -> str:
+    """What a process that should have ended waits in."""
+    threads = sorted(Path(f"/proc/{pid}/task").iterdir())
+    return ", ".join(f"{(thread / 'comm').read_text().strip()} in {(thread / 'wchan').read_text()}" for thread in threads)

@@ -85,19 +85,21 @@ def send(connection, headers):
     return answer.status
 
 
-def main():
+def tell_second():
     global longest_gap
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    tasks = [threading.Thread(target=task, args=[number]) for number in range(work["tasks"])]
-    for one in tasks:
-        one.start()
-    while any(one.is_alive() for one in tasks):
-        stopped.wait(1) or tasks[0].join(1)
-        with lock:
-            line, ok["request"], ok["headers"] = dict(ok, gap=longest_gap), 0, 0
-            longest_gap = 0.0
-        tell(ok=line["request"] + line["headers"], headers=line["headers"], gap=line["gap"])
-    client.close()
+    with lock:
+        line = {"ok": sum(ok.values()), "headers": ok["headers"], "gap": longest_gap}
+        ok["request"] = ok["headers"] = longest_gap = 0
+    tell(**line)
 
 
-main()
+signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+tasks = [threading.Thread(target=task, args=[number]) for number in range(work["tasks"])]
+for one in tasks:
+    one.start()
+while not stopped.wait(1):
+    tell_second()
+for one in tasks:
+    one.join()
+tell_second()
+client.close()
