@@ -28,6 +28,8 @@ pub unsafe extern "C" fn evergrant_store_check(
             store,
             on_event: None,
             event_context: ptr::null_mut(),
+            keys: None,
+            keys_context: ptr::null_mut(),
         };
         // SAFETY: the environment is as large as it says; the store is passed on from the caller.
         let hooks = unsafe { Hooks::read(&raw const environment) }?;
