@@ -159,7 +159,7 @@ namespace Evergrant {
         public function cachedAccessToken(): ?AccessToken {}
 
         /**
-         * The headers that authorize one request with any HTTP client. Options: form, timeout.
+         * The headers that authorize one request with any HTTP client. Options: form, refused (what met a 401), timeout.
          *
          * @return array of values by name
          */

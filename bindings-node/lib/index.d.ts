@@ -271,6 +271,8 @@ export interface TokenOptions extends CallOptions {
 export interface HeaderOptions extends CallOptions {
   /** Parameters of a form body; an OAuth 1.0a signature covers them. */
   form?: Parameters
+  /** The `Authorization` value, or the token, that met a 401: headers for sending the request once more. */
+  refused?: string
 }
 
 export interface ForceOptions extends CallOptions {
@@ -372,7 +374,7 @@ export interface Inspection {
   keepaliveAt: number | null
   createdAt: number
   updatedAt: number
-  trail: { at: number; generation: number; what: string }[]
+  trail: { at: number; generation: number; what: string; by: string }[]
 }
 
 /** A grant whose time for a renewal has come. */

@@ -47,3 +47,26 @@ async def test_httpx_awaits_an_async_grant(sandbox: Sandbox, protocol: str) -> N
     async with httpx.AsyncClient(auth=evergrant.ext.httpx.AsyncAuth(client.grant("alice"))) as session:
         answer = await session.post(f"{sandbox.url}/api/echo", data={"f": "a b"})
     assert answer.json()["form"] == [["f", "a b"]]
+
+
+def test_requests_sends_once_more_after_a_401(blocking: evergrant.Client, sandbox: Sandbox) -> None:
+    auth = evergrant.ext.requests.Auth(blocking.grant("alice"))
+    sandbox.control("expire_access", {"user": "alice"})
+    answer = requests.post(f"{sandbox.url}/api/echo", {"f": "1"}, auth=auth, timeout=10)
+    assert (answer.status_code, len(answer.history)) == (200, 1)
+    assert requests.get(f"{sandbox.url}/api/status/401", auth=auth, timeout=10).status_code == 401
+
+
+def test_httpx_sends_once_more_after_a_401(blocking: evergrant.Client, sandbox: Sandbox) -> None:
+    auth = evergrant.ext.httpx.Auth(blocking.grant("alice"))
+    sandbox.control("expire_access", {"user": "alice"})
+    assert httpx.post(f"{sandbox.url}/api/echo", data={"f": "1"}, auth=auth).status_code == 200
+    assert httpx.get(f"{sandbox.url}/api/status/401", auth=auth).status_code == 401
+
+
+async def test_httpx_sends_once_more_after_a_401_of_an_async_grant(sandbox: Sandbox) -> None:
+    client = evergrant.AsyncClient(**sandbox.config())
+    await consent(client, sandbox)
+    sandbox.control("expire_access", {"user": "alice"})
+    async with httpx.AsyncClient(auth=evergrant.ext.httpx.AsyncAuth(client.grant("alice"))) as session:
+        assert (await session.get(f"{sandbox.url}/api/me")).json()["user"] == "alice"

@@ -53,6 +53,8 @@ pub struct HeaderOptions {
     /// Parameters of a form-encoded body; an OAuth 1.0a signature covers them.
     #[serde(deserialize_with = "call::pairs")]
     pub form: Vec<(String, String)>,
+    /// The `Authorization` value, or the token, that met a 401: headers for sending the request once more.
+    pub refused: Option<Secret>,
     /// Seconds until the call gives up.
     pub timeout: Option<f64>,
 }
@@ -161,6 +163,8 @@ pub struct TrailLine {
     pub generation: u64,
     /// The class of the answer, or what was done.
     pub what: String,
+    /// Which process: its number and host, and whether it is a helper.
+    pub by: String,
 }
 
 impl Grant {
@@ -219,7 +223,8 @@ impl Grant {
         let (key, method, url) = (self.key.clone(), method.to_owned(), url.to_owned());
         let deadline = self.client.deadline(options.timeout)?;
         let work = async move {
-            call::headers(&refresher, &key, &method, &url, &options.form, deadline).await
+            let refused = options.refused.as_ref();
+            call::headers(&refresher, &key, &method, &url, &options.form, refused, deadline).await
         };
         run(deadline, work).await.map_err(|error| self.named(error))
     }
@@ -438,6 +443,7 @@ impl Inspection {
                     at: entry.at,
                     generation: entry.generation,
                     what: entry.what.clone(),
+                    by: entry.by.clone(),
                 })
                 .collect(),
         }

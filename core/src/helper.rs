@@ -9,6 +9,7 @@ use crate::client::{Client, Environment, Events};
 use crate::config::Config;
 use crate::detached::protocol::{self, Command, PROTOCOL, Reply, Request, Said};
 use crate::error::{Code, Error, Result};
+use crate::owner::call_this_process_a_helper;
 use crate::process::{guard, leave_the_application, runtime, task_error};
 use crate::store::{GrantKey, Record};
 use serde::Serialize;
@@ -43,6 +44,7 @@ pub fn serve() -> Result<()> {
         Error::new(Code::Internal, format!("the helper process cannot run: {error}"))
     };
     leave_the_application().map_err(failed)?;
+    call_this_process_a_helper();
     runtime().block_on(serve_pipes()).map_err(failed)
 }
 

@@ -3,6 +3,8 @@
 use crate::process::random_id;
 use std::fmt;
 use std::fs;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Boot id, pid-namespace inode, pid, process start time, random (`refresh.md`, "A sender that dies").
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +67,24 @@ impl fmt::Display for OwnerId {
         let OwnerId { boot, namespace, pid, started, random } = self;
         write!(f, "{boot}:{namespace}:{pid}:{started}:{random}")
     }
+}
+
+static IS_HELPER: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process is named as a helper.
+pub(crate) fn call_this_process_a_helper() {
+    IS_HELPER.store(true, Ordering::Relaxed);
+}
+
+/// This process as people look for it in a log: its number and host, and whether it is a helper.
+pub(crate) fn short_name() -> String {
+    static HOST: OnceLock<String> = OnceLock::new();
+    let host = HOST.get_or_init(|| {
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        name.trim().chars().take(64).collect()
+    });
+    let role = if IS_HELPER.load(Ordering::Relaxed) { "helper " } else { "" };
+    format!("{role}{}@{host}", std::process::id())
 }
 
 /// Identifies this start of the host; empty where the system does not tell.

@@ -554,3 +554,104 @@ fn a_consent_that_is_stored_is_not_called_a_failure() {
     wait(consent(&client, &sandbox, "alice"));
     assert!(token(&client).is_ok());
 }
+
+fn headers(client: &Client, refused: Option<&str>) -> evergrant::Result<String> {
+    let options = evergrant::HeaderOptions {
+        refused: refused.map(evergrant::Secret::from),
+        ..Default::default()
+    };
+    let url = "https://api.example.com/";
+    wait(client.grant("alice").headers("GET", url, options)).map(|headers| headers[0].1.clone())
+}
+
+#[test]
+fn a_client_of_the_applications_own_that_met_a_401_gets_another_token_and_forces_one_refresh() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let first = headers(&client, None).unwrap();
+    let second = headers(&client, Some(&first)).unwrap();
+    assert_ne!(second, first);
+    // Those who come late with the same 401 get what is stored.
+    let token = first.strip_prefix("Bearer ").unwrap();
+    assert_eq!(headers(&client, Some(token)).unwrap(), second);
+    assert_eq!(refresh_requests(&sandbox), 1);
+    // Refused at once, the new one will not be better after another refresh.
+    let error = headers(&client, Some(&second)).unwrap_err();
+    assert_eq!(error.code(), Code::TemporarilyUnavailable);
+    assert!(error.retry_at().is_some());
+    assert_eq!((headers(&client, None).unwrap(), refresh_requests(&sandbox)), (second, 1));
+}
+
+/// Has the sandbox answer the next token request with `body`.
+fn answer(sandbox: &Sandbox, body: &serde_json::Value) {
+    let answer = Fault {
+        status: Some(200),
+        body: Some(body.to_string()),
+        content_type: Some("application/json".into()),
+        ..fault(Target::Token, FaultKind::Body)
+    };
+    sandbox.add_fault(answer).unwrap();
+}
+
+/// An `id_token` whose payload says so.
+fn id_token(sub: &str) -> String {
+    use base64::Engine;
+    let payload = json!({"iss": "https://issuer.example", "sub": sub}).to_string();
+    format!("e30.{}.c2ln", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(payload))
+}
+
+#[test]
+fn a_renewal_for_another_user_is_stored_and_not_used_until_a_good_one_takes_its_place() {
+    let sandbox = sandbox(LIFETIME);
+    let client = Client::open(oauth2(&sandbox, "memory:", &json!({}))).unwrap();
+    let tokens = |n: u32, sub: &str| {
+        json!({"access_token": format!("a{n}"), "refresh_token": format!("r{n}"), "token_type": "bearer",
+               "expires_in": 3600, "id_token": id_token(sub)})
+    };
+    answer(&sandbox, &tokens(1, "alice"));
+    wait(consent(&client, &sandbox, "alice"));
+    assert_eq!(token(&client).unwrap(), "a1");
+    answer(&sandbox, &tokens(2, "bob"));
+    later(&client, &sandbox, LIFETIME);
+    for _ in 0..2 {
+        let error = token(&client).unwrap_err();
+        assert_eq!((error.code(), error.reason()), (Code::NeedsConsent, Some("hold")));
+    }
+    let inspection = wait(client.grant("alice").inspect()).unwrap();
+    assert_eq!((inspection.generation, inspection.has_refresh_token), (2, true));
+    assert!(inspection.hold.is_some());
+    assert_eq!(refresh_requests(&sandbox), 1);
+    answer(&sandbox, &tokens(3, "alice"));
+    let force = RefreshOptions { force: true, timeout: None };
+    assert_eq!(wait(client.grant("alice").refresh(force)).unwrap().hold, None);
+    assert_eq!(token(&client).unwrap(), "a3");
+}
+
+#[test]
+fn a_first_consent_with_tokens_that_cannot_be_used_stores_nothing() {
+    let sandbox = sandbox(LIFETIME);
+    let client = Client::open(oauth2(&sandbox, "memory:", &json!({}))).unwrap();
+    answer(&sandbox, &json!({"access_token": "a", "refresh_token": "r", "token_type": "mac"}));
+    let start = wait(client.begin("alice", evergrant::BeginOptions::default())).unwrap();
+    let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
+    let error = wait(client.finish(&callback, evergrant::FinishOptions::default())).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported);
+    assert_eq!(token(&client).unwrap_err().code(), Code::NoGrant);
+}
+
+#[test]
+fn the_trail_says_who_did_what_and_no_secret() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    later(&client, &sandbox, LIFETIME);
+    token(&client).unwrap();
+    sandbox.revoke_user("alice");
+    later(&client, &sandbox, LIFETIME);
+    token(&client).unwrap_err();
+    let trail = wait(client.grant("alice").inspect()).unwrap().trail;
+    let what: Vec<_> = trail.iter().map(|line| (line.what.as_str(), line.generation)).collect();
+    assert_eq!(what, [("granted", 1), ("refreshed", 2), ("revoked", 2)]);
+    let me = format!("{}@", std::process::id());
+    assert!(trail.iter().all(|line| line.by.starts_with(&me) && line.at > 0), "{trail:?}");
+    assert!(!serde_json::to_string(&trail).unwrap().contains("sbx."));
+}

@@ -120,6 +120,8 @@ class HeaderOptions(TypedDict, total=False):
 
     form: Parameters | None
     """Form parameters of the request's body, which an OAuth 1 signature covers."""
+    refused: str | None
+    """The ``Authorization`` value, or the token, that met a 401: headers for sending the request once more."""
     timeout: float | None
 
 

@@ -7,6 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::oauth2::{AuthorizationRequest, Grant, pkce};
 use crate::process::random_bytes;
 use crate::provider::{Pkce, Provider};
+use crate::refresh::judgement;
 use crate::refresh::outcome::Outcome;
 use crate::refresh::renewal::{self, Answer};
 use crate::secret::Secret;
@@ -82,7 +83,13 @@ pub(super) async fn exchange(
     };
     let error = match renewal::send(context, provider, &grant, deadline).await? {
         Answer::Judged(Outcome::Success(response)) => {
-            return Ok(renewal::tokens(*response, &transaction.scope, context.settings.now()));
+            let tokens = renewal::tokens(*response, &transaction.scope, context.settings.now());
+            match judgement::unusable_type(&tokens, "") {
+                None => return Ok(tokens),
+                Some(reason) => {
+                    Error::new(Code::Unsupported, format!("{}: {reason}", provider.name))
+                }
+            }
         }
         Answer::NotSent(error) => error,
         Answer::Judged(outcome) => refusal(outcome, context, provider),

@@ -13,6 +13,7 @@ use crate::event::Kind;
 use crate::oauth2::{Callback, CallbackOutcome, ErrorResponse};
 use crate::process::random_id;
 use crate::provider::{Endpoints, Provider};
+use crate::refresh::judgement;
 use crate::store::{GrantKey, Pending, Record, Tokens};
 use pending::{Settled, Transaction};
 use serde::{Deserialize, Serialize};
@@ -288,6 +289,7 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, tokens: Tokens) -> 
             let used_at = consent.access().map_or(now, |access| access.obtained_at.min(now));
             consent.keepalive_at = context.settings.rotation().keepalive_at(used_at);
         }
+        consent.identity = judgement::identity(&tokens);
         let (expected, record) = match &stands {
             Some(stands) => (Some(stands.revision), stands.with_consent(consent)),
             None => (None, consent),

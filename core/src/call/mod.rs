@@ -14,7 +14,8 @@ use crate::oauth1;
 use crate::oauth2::BearerChallenge;
 use crate::provider::Protocol;
 use crate::refresh::{Refresher, Want};
-use crate::store::{GrantKey, Record};
+use crate::secret::Secret;
+use crate::store::{GrantKey, Record, StoredAccessToken};
 use body::Prepared;
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,17 +167,53 @@ fn redirect_target(url: &Url, response: &HttpResponse) -> Result<Option<Url>> {
     Ok(Some(target))
 }
 
-/// The headers to send with any HTTP client.
+/// The record to send a request with once more, after an application's own client met a 401 with `refused`: the stored one, if
+/// it is another; else a renewed one.
+async fn after_refusal(
+    refresher: &Arc<Refresher>,
+    key: &GrantKey,
+    refused: &Secret,
+    deadline: Instant,
+) -> Result<Arc<Record>> {
+    let stands = refresher.load(key).await?.ok_or_else(|| refresher.no_grant(key))?;
+    if !stands.access().is_some_and(|access| carries(refused.expose(), access)) {
+        return refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await;
+    }
+    if !refresher.was_renewed_in_vain(&stands) {
+        if let Some(renewed) = refresher.after_refusal(key, &stands, deadline).await? {
+            refresher.note_renewal_after_refusal(&renewed);
+            return Ok(renewed);
+        }
+    } else {
+        refresher.refused_again(key, &stands).await;
+    }
+    Err(refresher.renewals_pause(key))
+}
+
+/// Whether an `Authorization` value, or what was taken out of one, is of this token.
+fn carries(refused: &str, access: &StoredAccessToken) -> bool {
+    let token = access.token.expose();
+    match access.secret {
+        Some(_) => refused.contains(token),
+        None => refused.split_ascii_whitespace().last() == Some(token),
+    }
+}
+
+/// The headers to send with any HTTP client; after a 401, with another token than the `refused` one.
 pub(crate) async fn headers(
     refresher: &Arc<Refresher>,
     key: &GrantKey,
     method: &str,
     url: &str,
     form: &[(String, String)],
+    refused: Option<&Secret>,
     deadline: Instant,
 ) -> Result<Vec<(String, String)>> {
     let url = body::parse_url(url)?;
-    let record = refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?;
+    let record = match refused {
+        Some(refused) => after_refusal(refresher, key, refused, deadline).await?,
+        None => refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?,
+    };
     let access = record.access().ok_or_else(|| {
         Error::new(Code::Internal, "a record without access token was called usable")
     })?;

@@ -82,6 +82,9 @@ impl Refresher {
         match committed {
             Committed::Written(record) => {
                 self.tell(Kind::Refreshed, key, Some(&record), "");
+                if let Some(hold) = &record.hold {
+                    self.tell(Kind::RefreshFailed, key, Some(&record), &hold.reason);
+                }
                 Ok(self.remember(record))
             }
             Committed::Superseded(stands) => {

@@ -3,10 +3,10 @@
 //! A flight is a task of its own on the library's runtime. Callers wait for it and may leave; it goes on. Where there is a
 //! helper process, the task has that one fly, and only waits.
 
-use super::Refresher;
 use super::outcome::Outcome;
 use super::policy::Refusal;
 use super::renewal::{self, Answer};
+use super::{Refresher, judgement};
 use crate::clock::{UnixMillis, boottime};
 use crate::detached::Done;
 use crate::detached::protocol::{Refresh, Refreshed};
@@ -37,7 +37,9 @@ const RESENDS: u32 = 2;
 const REPEATS: u32 = 2;
 /// How often a flight begins anew from the lease on.
 const ROUNDS: u32 = 3;
-/// Pause before a repeat at a provider that kills the grant on reuse, so that a first answer has time to arrive.
+/// Pause before a repeat at a provider whose refresh tokens can be sent any number of times.
+const REPEAT_PAUSE: Duration = Duration::from_millis(100);
+/// Pause before a repeat at every other, so that a first request and its answer have time to arrive.
 const STRICT_PAUSE: Duration = Duration::from_secs(2);
 /// Waiting for another process: the first and the longest pause between looks at the record.
 const FIRST_LOOK: Duration = Duration::from_millis(25);
@@ -365,23 +367,24 @@ impl Pilot {
             return Ok(Next::Ended(Ok(record)));
         }
         let renewing = Renewing::start(self, lease, asked_at, timing.lease);
-        if self.another_may_hold_an_answer(&held) {
-            sleep(ANSWER_PAUSE).await;
-            if let Some(record) = self.answered_meanwhile().await? {
-                self.release(lease, held.earlier.as_ref()).await;
-                return Ok(Next::Ended(Ok(record)));
-            }
-        }
-        if let Some(earlier) = &held.earlier
-            && kills_on_reuse(&provider.rotation, earlier, self.now())
-        {
-            if self.token_works(&held.record) {
+        if let Some(earlier) = &held.earlier {
+            let strict = kills_on_reuse(&provider.rotation, earlier, self.now());
+            if strict && self.token_works(&held.record) {
                 return self.wait_for_expiry(lease, &held, earlier).await;
             }
-            let waited = u64::try_from(self.now() - earlier.at).unwrap_or(0);
-            sleep(STRICT_PAUSE.saturating_sub(Duration::from_millis(waited))).await;
+            let pause = self.pause_after(provider, &held, earlier);
+            if let Some(next) = self.moved_on_after(pause, lease, &held, Some(earlier)).await? {
+                return Ok(next);
+            }
         }
         self.spend(provider, timing, lease, &renewing, &held).await
+    }
+
+    /// How long the attempt of another sender is left alone before the token is sent again.
+    fn pause_after(&self, provider: &Provider, held: &Held, earlier: &Intent) -> Duration {
+        let since = u64::try_from(self.now() - earlier.last_at.max(earlier.at)).unwrap_or(0);
+        let settling = settling(&provider.rotation).saturating_sub(Duration::from_millis(since));
+        if self.another_may_hold_an_answer(held) { settling.max(ANSWER_PAUSE) } else { settling }
     }
 
     /// Whether the sender before may live and hold an answer that it could not commit: its lease ran out, or the store was
@@ -394,17 +397,38 @@ impl Pilot {
         held.lapsed || self.refresher.store_was_away_within(sent_ago)
     }
 
-    /// What somebody else wrote, or left in the spill folder, since the lease was taken.
-    async fn answered_meanwhile(&self) -> Result<Option<Arc<Record>>> {
-        let store = &self.refresher.context.store;
-        let Some(record) = self.refresher.noted(store.load(&self.key).await)? else {
+    /// Looks again after a pause: what somebody else wrote meanwhile, or left in the spill folder, is used. A commit needs no
+    /// lease, and sending a generation that is over kills the grant at a strict provider.
+    async fn moved_on_after(
+        &self,
+        pause: Duration,
+        lease: &LeaseId,
+        held: &Held,
+        intent: Option<&Intent>,
+    ) -> Result<Option<Next>> {
+        if pause.is_zero() {
             return Ok(None);
-        };
-        if !self.saw(&record) {
-            self.tell(Kind::Waited, Some(&record), "");
-            return Ok(Some(self.refresher.remember(record)));
         }
-        self.refresher.offer_spilled(&record).await
+        sleep(pause).await;
+        let store = &self.refresher.context.store;
+        let record = self
+            .refresher
+            .noted(store.load(&self.key).await)?
+            .ok_or_else(|| self.refresher.no_grant(&self.key))?;
+        if !lease.is_about(&record) {
+            self.release(lease, None).await;
+            self.tell(Kind::Waited, Some(&record), "");
+            return Ok(Some(Next::Ended(Ok(self.refresher.remember(record)))));
+        }
+        if let Some(record) = self.refresher.offer_spilled(&record).await? {
+            return Ok(Some(Next::Ended(Ok(record))));
+        }
+        // A second answer changes the token within one generation.
+        if record.refresh_token() == held.record.refresh_token() {
+            return Ok(None);
+        }
+        self.release(lease, intent).await;
+        Ok(Some(Next::Again))
     }
 
     /// Whether the flight was started for this very generation.
@@ -446,7 +470,7 @@ impl Pilot {
         if !self.saw(record) || record.is_tombstone() || record.refresh_token().is_none() {
             return false;
         }
-        if record.hold.is_some() || record.status == Status::Revoking {
+        if record.hold.is_some() && !self.despite || record.status == Status::Revoking {
             return false;
         }
         let policy = self.refresher.policy();
@@ -504,7 +528,10 @@ impl Pilot {
                     unseen = true;
                     if let Some(pause) = self.pause_before_repeat(provider, held, repeats) {
                         repeats += 1;
-                        sleep(pause).await;
+                        let after = self.moved_on_after(pause, lease, held, Some(&held.intent));
+                        if let Some(next) = after.await? {
+                            return Ok(next);
+                        }
                         continue;
                     }
                     let retry = self.retry(&held.record, "ambiguous", SECOND, FIVE_MINUTES, None);
@@ -513,6 +540,7 @@ impl Pilot {
                 Answer::Judged(Outcome::Success(response)) => {
                     let now = self.now();
                     let tokens = renewal::tokens(*response, &[], now);
+                    let hold = judgement::hold(&held.record, &tokens, now);
                     let commit = Commit {
                         grant_id: held.record.grant_id.clone(),
                         generation: held.record.generation,
@@ -520,6 +548,7 @@ impl Pilot {
                         fencing: lease.fencing,
                         at: now,
                         keepalive_at: provider.rotation.keepalive_at(now),
+                        hold,
                     };
                     let record = self.refresher.commit(&self.key, commit, &held.record).await?;
                     let is_own = record.committed_fencing == lease.fencing;
@@ -560,7 +589,7 @@ impl Pilot {
         repeats: u32,
     ) -> Option<Duration> {
         if !kills_on_reuse(&provider.rotation, &held.intent, self.now()) {
-            return (repeats < REPEATS).then(|| with_jitter(Duration::from_millis(100)));
+            return (repeats < REPEATS).then(|| settling(&provider.rotation));
         }
         // There is nothing left to lose only once the access token is over; and then one repeat says all.
         let first = repeats == 0 && held.earlier.is_none();
@@ -723,6 +752,16 @@ impl Renewing {
 impl Drop for Renewing {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// How long a request whose connection ended may still be on its way to the provider. One that arrives after its repeat was
+/// answered would make the answer void where the last repeat wins.
+fn settling(rotation: &Rotation) -> Duration {
+    match rotation.grace.filter(|grace| *grace > 0.0).map(Duration::from_secs_f64) {
+        Some(grace) => STRICT_PAUSE.min(grace / 3),
+        None if rotation.kills_on_reuse == Some(false) => with_jitter(REPEAT_PAUSE),
+        None => STRICT_PAUSE,
     }
 }
 

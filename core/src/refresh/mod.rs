@@ -6,6 +6,7 @@
 mod cache;
 mod commit;
 mod flight;
+pub(crate) mod judgement;
 pub(crate) mod keepalive;
 pub(crate) mod outcome;
 mod policy;
@@ -44,6 +45,9 @@ const LONGEST_FLIGHT: Duration = Duration::from_secs(24 * 3600);
 /// How long the end of a client waits for the store to take what is in the spill folder.
 const CLOSING_COMMITS: Duration = Duration::from_secs(2);
 
+/// How long a token counts as just renewed, in milliseconds.
+const JUST_RENEWED: i64 = 60_000;
+
 /// How often a caller looks again after a flight that did not give what it wanted.
 const ROUNDS: u32 = 4;
 
@@ -54,6 +58,8 @@ pub(crate) struct Refresher {
     flights: Flights,
     /// Answers that could not be committed yet: they hold the only refresh token there is.
     uncommitted: Mutex<HashMap<GrantKey, Uncommitted>>,
+    /// The last renewal of each grant that a 401 forced, for users of their own HTTP clients.
+    forced: Mutex<HashMap<GrantKey, (String, u64)>>,
     /// Where such answers outlive this process; none for stores in memory.
     spill: Option<Spill>,
     /// Whether the last call to the store failed, and when one last did, by the clock that runs through suspension.
@@ -72,6 +78,7 @@ impl Refresher {
             cache: Cache::new(epoch),
             flights: Flights::default(),
             uncommitted: Mutex::default(),
+            forced: Mutex::default(),
             spill,
             store_is_away: AtomicBool::new(false),
             store_was_away_at: AtomicI64::new(i64::MIN),
@@ -212,6 +219,37 @@ impl Refresher {
                 self.context.settings.tell(Kind::StoreTrouble, key, Some(refused), error.message());
             }
         }
+    }
+
+    /// Notes the renewal that a 401 forced.
+    pub(crate) fn note_renewal_after_refusal(&self, record: &Record) {
+        let renewed = (record.grant_id.clone(), record.generation);
+        self.forced.lock().expect("no holder panics").insert(record.key(), renewed);
+    }
+
+    /// Whether this token, just renewed because the API refused the one before, is refused as well.
+    pub(crate) fn was_renewed_in_vain(&self, record: &Record) -> bool {
+        let forced = self.forced.lock().expect("no holder panics");
+        let is_forced = forced.get(&record.key()).is_some_and(|(grant_id, generation)| {
+            *grant_id == record.grant_id && *generation == record.generation
+        });
+        let obtained_at = record.access().map_or(0, |access| access.obtained_at);
+        is_forced && self.context.settings.now() - obtained_at < JUST_RENEWED
+    }
+
+    /// What is told to who wants a renewal because of a 401 when none is made.
+    pub(crate) fn renewals_pause(&self, key: &GrantKey) -> Error {
+        let retry_at =
+            self.remembered(key).and_then(|record| Some(record.forced.as_ref()?.not_before));
+        let provider = &self.context.settings.provider_name;
+        let subject = &key.subject;
+        let text = format!(
+            "the API refuses a token of {subject:?} at {provider} that cannot be renewed now"
+        );
+        Error::new(Code::TemporarilyUnavailable, text)
+            .with_reason("refused_by_api")
+            .with_retry_at(retry_at)
+            .with_grant(provider, subject)
     }
 
     /// Whether a call to the store failed within the last `milliseconds`.

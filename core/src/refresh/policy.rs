@@ -29,6 +29,14 @@ pub(crate) enum Want {
     Newer { grant_id: String, generation: u64, despite: bool },
 }
 
+impl Want {
+    /// Whether an explicit force is to try this very generation again.
+    fn is_forced_renewal_of(&self, record: &Record) -> bool {
+        let Want::Newer { grant_id, generation, despite: true } = self else { return false };
+        record.grant_id == *grant_id && record.generation <= *generation
+    }
+}
+
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
@@ -159,7 +167,9 @@ pub(crate) fn decide(
     let Some(record) = record.filter(|record| !record.is_tombstone()) else {
         return Decision::NoGrant;
     };
-    if let Some(hold) = &record.hold {
+    if let Some(hold) = &record.hold
+        && !want.is_forced_renewal_of(record)
+    {
         return Decision::Refuse(Refusal::Held { reason: hold.reason.clone() });
     }
     if record.status == Status::Revoking {

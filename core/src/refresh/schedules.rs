@@ -483,6 +483,7 @@ impl World {
             grant_id: flight.record.grant_id.clone(),
             generation: flight.record.generation,
             at,
+            last_at: at,
             repeats: flight.repeats,
         }
     }
@@ -602,6 +603,7 @@ impl World {
                     fencing: flight.lease.fencing,
                     at: now,
                     keepalive_at: None,
+                    hold: None,
                 };
                 self.commit(sender, subject, commit)
             }

@@ -38,7 +38,7 @@ pub use foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};
 pub(crate) use key_ring::KeyRing;
 pub use key_ring::new_encryption_key;
 pub(crate) use record::{
-    Commit, ConsentReason, GrantKey, Intent, Mark, Merged, Record, Retry, Status,
+    Commit, ConsentReason, GrantKey, Hold, Identity, Intent, Mark, Merged, Record, Retry, Status,
     StoredAccessToken, Tokens,
 };
 pub(crate) use row::{Listed, Query, Wanted};
@@ -47,7 +47,7 @@ pub(crate) use server::Tables;
 #[cfg(test)]
 pub(crate) use lease::{LeaseRow, StoreTime};
 #[cfg(test)]
-pub(crate) use record::{Hold, tests as record_for_tests};
+pub(crate) use record::tests as record_for_tests;
 
 use crate::clock::UnixMillis;
 use crate::error::Result;

@@ -164,6 +164,7 @@ fn lease_and_intent_do_what_they_do_in_the_model() {
             grant_id: GRANTS[usize::from(grant)].to_owned(),
             generation: generation.into(),
             at: 0,
+            last_at: 0,
             repeats: 0,
         };
         let mut lease = LeaseRow { lease: None, fencing: 1, intent: intent.map(note) };

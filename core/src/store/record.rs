@@ -4,6 +4,7 @@
 //! older PHP goes on working. Every change of a record is a pure function here; a store only makes it atomic.
 
 use crate::clock::UnixMillis;
+use crate::owner::short_name;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -155,6 +156,15 @@ pub(crate) struct Hold {
     pub(crate) at: UnixMillis,
 }
 
+/// Whom an `id_token` is about (OpenID Connect Core section 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    /// `iss`.
+    pub(crate) issuer: String,
+    /// `sub`.
+    pub(crate) subject: String,
+}
+
 /// One entry of the trail; never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TrailEntry {
@@ -164,6 +174,9 @@ pub(crate) struct TrailEntry {
     pub(crate) generation: u64,
     /// The class of the answer, or what was done.
     pub(crate) what: String,
+    /// Which process: its number and host, and whether it is a helper.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) by: String,
 }
 
 /// All that is stored about one grant, but for lease and intent, which stand beside it.
@@ -208,6 +221,9 @@ pub(crate) struct Record {
     /// Back-off of refreshes that a 401 of the API forces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) forced: Option<Retry>,
+    /// Whom the consent's `id_token` was about, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<Identity>,
     /// The tokens are stored but must not be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hold: Option<Hold>,
@@ -235,6 +251,9 @@ pub(crate) struct Intent {
     pub(crate) generation: u64,
     /// When it was first sent, by that sender's clock: from then on the provider may count its grace.
     pub(crate) at: UnixMillis,
+    /// When it was last sent, by that sender's clock.
+    #[serde(default)]
+    pub(crate) last_at: UnixMillis,
     /// How many times this generation has been sent before without an answer being seen.
     #[serde(default)]
     pub(crate) repeats: u32,
@@ -247,6 +266,7 @@ impl Intent {
             grant_id: record.grant_id.clone(),
             generation: record.generation,
             at: earlier.map_or(now, |earlier| earlier.at.min(now)),
+            last_at: now,
             repeats: earlier.map_or(0, |earlier| earlier.repeats + 1),
         }
     }
@@ -273,6 +293,9 @@ pub(crate) struct Commit {
     /// When disuse would let the new refresh token die.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) keepalive_at: Option<UnixMillis>,
+    /// Why the tokens must not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hold: Option<Hold>,
 }
 
 impl Commit {
@@ -324,6 +347,7 @@ impl Record {
             alternate: None,
             retry: None,
             forced: None,
+            identity: None,
             hold: None,
             keepalive_at: None,
             created_at: now,
@@ -398,8 +422,9 @@ impl Record {
         next.alternate = None;
         next.set_status(Status::Active, None, commit.at);
         next.retry = None;
+        next.hold.clone_from(&commit.hold);
         next.keepalive_at = commit.keepalive_at;
-        next.leave_trail(commit.at, "refreshed");
+        next.leave_trail(commit.at, if commit.hold.is_some() { "held" } else { "refreshed" });
         next.touch(commit.at);
         next
     }
@@ -413,6 +438,7 @@ impl Record {
         let arrived = self.carried_over(&commit.tokens);
         if commit.fencing > self.committed_fencing {
             next.alternate = next.tokens.replace(arrived);
+            next.hold.clone_from(&commit.hold);
             next.committed_fencing = commit.fencing;
         } else {
             next.alternate = Some(arrived);
@@ -501,11 +527,13 @@ impl Record {
 
     /// New consent in the place of this record: a new `grant_id` where it brought a refresh token, else a merge.
     pub(crate) fn with_consent(&self, consent: Record) -> Record {
-        let brings_refresh_token = consent.refresh_token().is_some();
+        let is_of_another = consent.identity.is_some() && consent.identity != self.identity;
+        let starts_anew =
+            consent.refresh_token().is_some() || is_of_another && self.identity.is_some();
         let mut next = consent;
         next.revision = self.revision + 1;
         next.unknown.clone_from(&self.unknown);
-        if brings_refresh_token || self.is_tombstone() || self.refresh_token().is_none() {
+        if starts_anew || self.is_tombstone() || self.refresh_token().is_none() {
             return next;
         }
         // The generation is the refresh token's number: an intent for it, and an answer on its way, are still about it.
@@ -516,6 +544,7 @@ impl Record {
         next.tokens = next.tokens.as_ref().map(|tokens| self.carried_over(tokens));
         next.keepalive_at = self.keepalive_at; // the refresh token was not used
         next.created_at = self.created_at;
+        next.identity = next.identity.or_else(|| self.identity.clone());
         next
     }
 
@@ -536,7 +565,8 @@ impl Record {
         if self.trail.len() >= TRAIL_LENGTH {
             self.trail.drain(..=self.trail.len() - TRAIL_LENGTH);
         }
-        self.trail.push(TrailEntry { at, generation: self.generation, what: what.to_owned() });
+        let (generation, what, by) = (self.generation, what.to_owned(), short_name());
+        self.trail.push(TrailEntry { at, generation, what, by });
     }
 }
 
@@ -571,7 +601,15 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn commit(generation: u64, fencing: u64, tokens: Tokens) -> Commit {
-        Commit { grant_id: "g1".into(), generation, tokens, fencing, at: 5, keepalive_at: None }
+        Commit {
+            grant_id: "g1".into(),
+            generation,
+            tokens,
+            fencing,
+            at: 5,
+            keepalive_at: None,
+            hold: None,
+        }
     }
 
     fn written(merged: Merged) -> Record {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from .._errors import Error, NeedsConsentError
 from ._form import is_form, parameters
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Auth(httpx.Auth):
-    """Authorizes each request with a grant's token, renewed when it is due. A 401 is the application's to handle."""
+    """Authorizes each request with a grant's token. On a 401 it is sent once more with another, where its body can be."""
 
     def __init__(self, grant: Grant) -> None:
         self._grant = grant
@@ -23,7 +24,17 @@ class Auth(httpx.Auth):
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         form = parameters(request.read()) if is_form(request.headers.get("content-type")) else None
         request.headers.update(self._grant.headers(request.method, str(request.url), form=form))
-        yield request
+        response = yield request
+        if response.status_code == 401 and isinstance(request.stream, httpx.ByteStream):
+            refused = request.headers["authorization"]
+            try:
+                headers = self._grant.headers(request.method, str(request.url), form=form, refused=refused)
+            except NeedsConsentError:
+                raise
+            except Error:
+                return  # the API's own answer says more
+            request.headers.update(headers)
+            yield request
 
 
 class AsyncAuth(httpx.Auth):
@@ -35,4 +46,14 @@ class AsyncAuth(httpx.Auth):
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         form = parameters(await request.aread()) if is_form(request.headers.get("content-type")) else None
         request.headers.update(await self._grant.headers(request.method, str(request.url), form=form))
-        yield request
+        response = yield request
+        if response.status_code == 401 and isinstance(request.stream, httpx.ByteStream):
+            refused = request.headers["authorization"]
+            try:
+                headers = await self._grant.headers(request.method, str(request.url), form=form, refused=refused)
+            except NeedsConsentError:
+                raise
+            except Error:
+                return  # the API's own answer says more
+            request.headers.update(headers)
+            yield request

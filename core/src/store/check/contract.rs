@@ -98,6 +98,7 @@ fn answer(generation: u64, fencing: u64, name: &str) -> Commit {
         fencing,
         at: 5,
         keepalive_at: None,
+        hold: None,
     }
 }
 
