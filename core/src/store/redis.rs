@@ -76,6 +76,8 @@ struct Keys {
     expiry: String,
     /// Grants that can be renewed, by when disuse would let them die.
     keepalive: String,
+    /// Grants whose users have to consent again, by name.
+    needs_consent: String,
 }
 
 impl Keys {
@@ -89,6 +91,7 @@ impl Keys {
             tombstones: key("tombstones"),
             expiry: key("expiry"),
             keepalive: key("keepalive"),
+            needs_consent: key("needs_consent"),
         }
     }
 
@@ -100,8 +103,8 @@ impl Keys {
         format!("{}pending:{}", self.prefix, name::of_text(&[state]))
     }
 
-    fn indexes(&self) -> [&str; 4] {
-        [&self.grants, &self.tombstones, &self.expiry, &self.keepalive]
+    fn indexes(&self) -> [&str; 5] {
+        [&self.grants, &self.tombstones, &self.expiry, &self.keepalive, &self.needs_consent]
     }
 }
 
@@ -160,15 +163,9 @@ impl RedisRows {
         let connection = &self.connection;
         let mut commands = redis::pipe();
         match query.wanted {
-            Wanted::Grants | Wanted::NeedsConsent => {
-                let from =
-                    if after < first.as_str() { format!("[{first}") } else { format!("({after}") };
-                commands.cmd("ZRANGEBYLEX").arg(&self.keys.grants).arg(from).arg("+");
-                commands.arg("LIMIT").arg(0).arg(limit);
-                let (mut names,): (Vec<String>,) = connection.read(&commands).await?;
-                // The first of another client registration ends it.
-                names.retain(is_asked_for);
-                return Ok(names);
+            Wanted::Grants => return self.names_in(&self.keys.grants, &first, after, limit).await,
+            Wanted::NeedsConsent => {
+                return self.names_in(&self.keys.needs_consent, &first, after, limit).await;
             }
             Wanted::Due { expires_by, keepalive_by } => {
                 range_by_score(&mut commands, &self.keys.expiry, &expires_by.to_string());
@@ -184,6 +181,23 @@ impl RedisRows {
         names.sort_unstable();
         names.dedup();
         names.truncate(limit);
+        Ok(names)
+    }
+
+    /// The same from an index that is in the order of names.
+    async fn names_in(
+        &self,
+        index: &str,
+        first: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>> {
+        let from = if after < first { format!("[{first}") } else { format!("({after}") };
+        let mut commands = redis::pipe();
+        commands.cmd("ZRANGEBYLEX").arg(index).arg(from).arg("+").arg("LIMIT").arg(0).arg(limit);
+        let (mut names,): (Vec<String>,) = self.connection.read(&commands).await?;
+        // The first of another client registration ends it.
+        names.retain(|name| name.starts_with(first));
         Ok(names)
     }
 
@@ -305,7 +319,7 @@ fn as_it_was(row: Option<&Row>) -> [String; 4] {
 }
 
 /// The scores in `Keys::indexes`; empty where the row is not in that index.
-fn scores(header: Option<&Header>) -> [String; 4] {
+fn scores(header: Option<&Header>) -> [String; 5] {
     let Some(header) = header else { return Default::default() };
     let can_be_renewed = header.status == Status::Active && header.renewable;
     let score = |time: Option<UnixMillis>| {
@@ -315,11 +329,15 @@ fn scores(header: Option<&Header>) -> [String; 4] {
         Status::Revoking => "-inf".to_owned(),
         _ => score(header.expires_at),
     };
-    let (grant, tombstone) = match header.is_tombstone() {
-        true => (String::new(), header.updated_at.to_string()),
-        false => ("0".to_owned(), String::new()),
-    };
-    [grant, tombstone, expiry, score(header.keepalive_at)]
+    let by_name = |is_in: bool| if is_in { "0".to_owned() } else { String::new() };
+    let written = Some(header.updated_at).filter(|_| header.is_tombstone());
+    [
+        by_name(!header.is_tombstone()),
+        written.map(|time| time.to_string()).unwrap_or_default(),
+        expiry,
+        score(header.keepalive_at),
+        by_name(header.status == Status::NeedsConsent),
+    ]
 }
 
 impl Rows for RedisRows {

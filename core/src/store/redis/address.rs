@@ -69,6 +69,12 @@ impl RedisAddress {
         })
     }
 
+    /// What tells the store from every other, without the password.
+    pub(crate) fn identity(&self) -> String {
+        let RedisAddress { host, port, database, prefix, .. } = self;
+        format!("redis:{host}:{port}/{database}?prefix={prefix}")
+    }
+
     /// Whether what is sent can be read on the way.
     pub(super) fn is_exposed(&self) -> bool {
         let host = &self.host;
