@@ -39,6 +39,8 @@ struct SealedRecord<'a> {
     #[serde(borrow)]
     grant_id: Cow<'a, str>,
     generation: u64,
+    /// Stores of applications may look for it here, as in a plain record.
+    revision: u64,
     #[serde(borrow)]
     sealed: Sealed<'a>,
 }
@@ -63,10 +65,10 @@ impl Codec {
         let text = serde_json::to_vec(record).expect("a record is plain data");
         let names = [&*record.client, &record.subject, &record.slot, &record.grant_id];
         let [client, subject, slot, grant_id] = names.map(Cow::Borrowed);
-        let generation = record.generation;
-        let about = About { kind: "record", names: &names, generation };
+        let Record { generation, revision, .. } = *record;
+        let about = About { kind: "record", names: &names, numbers: &[generation, revision] };
         let sealed = self.seal(ring, &about, text);
-        json(&SealedRecord { client, subject, slot, grant_id, generation, sealed }).into()
+        json(&SealedRecord { client, subject, slot, grant_id, generation, revision, sealed }).into()
     }
 
     /// The record of a text that stood under `key`, beside the clear columns `header` where there are such.
@@ -79,12 +81,12 @@ impl Codec {
         let record: Record = match sealed::<SealedRecord<'_>>(text) {
             None => serde_json::from_str(text).map_err(|error| unreadable(key, &error))?,
             Some(record) => {
-                let (grant_id, generation) = header.map_or_else(
-                    || (&*record.grant_id, record.generation),
-                    |header| (&*header.grant_id, header.generation),
+                let (grant_id, numbers) = header.map_or_else(
+                    || (&*record.grant_id, [record.generation, record.revision]),
+                    |header| (&*header.grant_id, [header.generation, header.revision]),
                 );
                 let names = [&*key.client, &key.subject, &key.slot, grant_id];
-                let about = About { kind: "record", names: &names, generation };
+                let about = About { kind: "record", names: &names, numbers: &numbers };
                 let text = self.open(&record.sealed, &about, &what(key))?;
                 serde_json::from_slice(&text).map_err(|error| unreadable(key, &error))?
             }
@@ -133,13 +135,13 @@ impl Codec {
 
     fn encode_note(&self, kind: &str, name: &str, text: &str) -> Secret {
         let Some(ring) = &self.ring else { return text.into() };
-        let about = About { kind, names: &[name], generation: 0 };
+        let about = About { kind, names: &[name], numbers: &[] };
         json(&SealedNote { sealed: self.seal(ring, &about, text.into()) }).into()
     }
 
     fn decode_note(&self, kind: &str, name: &str, text: &str, what: &str) -> Result<String> {
         let Some(note) = sealed::<SealedNote<'_>>(text) else { return Ok(text.to_owned()) };
-        let about = About { kind, names: &[name], generation: 0 };
+        let about = About { kind, names: &[name], numbers: &[] };
         let text = self.open(&note.sealed, &about, what)?;
         Ok(String::from_utf8(text.to_vec()).expect("what was sealed was text"))
     }
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_user_consent_or_generation_does_not_open() {
+    fn a_record_of_another_user_consent_or_generation_or_an_earlier_write_does_not_open() {
         let codec = codec(&[&new_encryption_key()], None);
         let text = codec.encode(&record());
         let header = Header::of(&record());
@@ -266,7 +268,8 @@ mod tests {
             // The same letters, divided in another way.
             (GrantKey { subject: "alic".into(), slot: "e".into(), ..key() }, header.clone()),
             (key(), Header { grant_id: "other".into(), ..header.clone() }),
-            (key(), Header { generation: 2, ..header }),
+            (key(), Header { generation: 2, ..header.clone() }),
+            (key(), Header { revision: 2, ..header }),
         ];
         for (key, header) in others {
             let opened = codec.decode(&key, Some(&header), text.expose());
@@ -286,6 +289,7 @@ mod tests {
         assert_eq!(change(|_| ()).unwrap(), record());
         assert_eq!(reason(change(|text| text["grant_id"] = json!("g9"))), "tampered");
         assert_eq!(reason(change(|text| text["generation"] = json!(9))), "tampered");
+        assert_eq!(reason(change(|text| text["revision"] = json!(9))), "tampered");
         assert_eq!(reason(change(|text| text["sealed"]["older"] = json!([]))), "tampered");
         assert_eq!(reason(change(|text| text["sealed"]["nonce"] = json!("AAAA"))), "tampered");
         assert_eq!(reason(change(|text| text["sealed"]["data"] = json!("AAAA"))), "tampered");

@@ -31,11 +31,11 @@ pub(super) struct Sealed<'a> {
     data: Cow<'a, str>,
 }
 
-/// What a sealed text is about: a kind of text and the names that say which.
+/// What a sealed text is about: a kind of text, and the names and numbers that say which.
 pub(super) struct About<'a> {
     pub(super) kind: &'a str,
     pub(super) names: &'a [&'a str],
-    pub(super) generation: u64,
+    pub(super) numbers: &'a [u64],
 }
 
 impl About<'_> {
@@ -53,7 +53,7 @@ impl About<'_> {
         list(&mut [self.kind].into_iter());
         list(&mut self.names.iter().copied());
         list(&mut older.iter().map(AsRef::as_ref));
-        data.extend(self.generation.to_be_bytes());
+        data.extend(self.numbers.iter().flat_map(|number| number.to_be_bytes()));
         data
     }
 }
