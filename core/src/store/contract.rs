@@ -194,8 +194,9 @@ impl<R: Rows> Store for Contract<R> {
         async move {
             let acquired = self.update(key, |row, read| {
                 let mut lease = row.lease_row()?;
-                self.codec.check_order(key, row.record.expose())?;
-                Ok(match lease.acquire(self.decode(key, row)?, owner, ttl, now, &read.now) {
+                let record = self.decode(key, row)?;
+                self.codec.check_order(key, row.record.expose())?; // opening it may tell that the next key is in use
+                Ok(match lease.acquire(record, owner, ttl, now, &read.now) {
                     Ok(held) => (Some(row.with_lease_row(&lease)), Acquired::Held(Box::new(held))),
                     Err(left) => (None, Acquired::Busy(left)),
                 })

@@ -34,6 +34,7 @@ fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
         ("sqlite", sqlite(&plain)),
         ("sqlite, sealed", sqlite(&sealing)),
         ("file", built_in(&format!("file:{}", path("").display()), &plain)),
+        ("file, sealed", built_in(&format!("file:{}", path("").display()), &sealing)),
         ("application", application(false, &plain)),
         ("application, sealed", application(false, &sealing)),
         ("application with load and save only", application(true, &plain)),
@@ -136,4 +137,17 @@ fn stores_under_two_rings() -> Vec<(&'static str, Arc<dyn Store>, Arc<dyn Store>
     let [old, new] = &codecs;
     let opened = |codec: &Arc<Codec>| sqlite.open(Arc::clone(codec)).unwrap();
     vec![("sqlite", opened(old), opened(new)), ("application", application(old), application(new))]
+}
+
+#[test]
+fn who_waits_for_the_next_key_spends_what_another_sealed_with_it_without_having_seen_it() {
+    let keys = [new_encryption_key(), new_encryption_key()];
+    let rings = [KeyRing::from_texts(&keys[1..], Some(&keys[0])), KeyRing::from_texts(&keys, None)];
+    let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
+    let sqlite = Address::parse(&format!("sqlite:{}", path.display())).unwrap();
+    let [waiting, moved] =
+        rings.map(|ring| sqlite.open(Arc::new(Codec::new(Some(Arc::new(ring.unwrap()))))).unwrap());
+    assert!(wait(moved.compare_and_set(&key(), None, &record())).unwrap());
+    let acquired = wait(waiting.acquire(&key(), &OwnerId::of_this_process(), TTL, 7)).unwrap();
+    assert!(matches!(acquired, Acquired::Held(_)), "{acquired:?}");
 }
