@@ -31,7 +31,7 @@ struct Exported {
     token_endpoint: Option<String>,
     subject: String,
     slot: String,
-    exported_at: UnixMillis,
+    at: UnixMillis,
     tokens: Tokens,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn export(
         token_endpoint: registration.token_endpoint.map(str::to_owned),
         subject: record.subject.clone(),
         slot: record.slot.clone(),
-        exported_at: now,
+        at: now,
         tokens: record.tokens.clone()?,
     };
     Some(serde_json::to_string(&exported).expect("a document is plain data").into())

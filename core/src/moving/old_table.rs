@@ -58,7 +58,7 @@ impl OldTable {
     /// All rows, in the order in which they stand there.
     pub fn sessions(&self) -> Result<Vec<OldSession>> {
         let rows = self.rows()?;
-        rows.into_iter().map(session).collect()
+        Ok(rows.into_iter().map(session).collect())
     }
 
     fn rows(&self) -> Result<Vec<Columns>> {
@@ -104,7 +104,7 @@ fn text(value: ValueRef<'_>) -> Option<String> {
     }
 }
 
-fn session(mut columns: Columns) -> Result<OldSession> {
+fn session(mut columns: Columns) -> OldSession {
     // What is not known is null, empty or 0, by the version of the class.
     columns.retain(|_, text| !text.is_empty());
     let document = document(&columns);
@@ -116,7 +116,7 @@ fn session(mut columns: Columns) -> Result<OldSession> {
         _ => user,
     };
     let server = take("server");
-    Ok(OldSession { id, subject, server, document })
+    OldSession { id, subject, server, document }
 }
 
 fn document(columns: &Columns) -> std::result::Result<Secret, &'static str> {
