@@ -106,7 +106,7 @@ namespace Evergrant {
         /** A handle; whether there is a grant shows at its first use. */
         public function grant(string $subject, string $slot = ""): Grant {}
 
-        /** Stores tokens got elsewhere: access_token, token_secret, token_type, refresh_token, expires_in, expires_at, scope, slot. */
+        /** Stores tokens got elsewhere: access_token, token_secret, token_type, refresh_token, expires_in, expires_at, scope, slot; or document, slot. */
         public function put(string $subject, #[\SensitiveParameter] array $tokens): array {}
 
         /** Every grant of this client in the store, each as Grant::inspect() gives it. */

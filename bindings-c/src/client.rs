@@ -387,7 +387,8 @@ pub unsafe extern "C" fn evergrant_client_inspect(
 }
 
 /// Stores tokens got elsewhere. `tokens_json` has the keys `access_token`, `token_secret` (OAuth 1.0a), `token_type`,
-/// `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`. `inspection_json` may be NULL.
+/// `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`; or `document`, as `evergrant export`
+/// or another program gave it, and `slot`. `inspection_json` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_client_put(
     client: *const ClientHandle,

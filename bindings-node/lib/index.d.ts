@@ -299,6 +299,8 @@ export interface RefreshDueOptions extends Abortable {
 }
 
 export interface PutTokens extends Abortable {
+  /** What `evergrant export` gave, or what another program keeps (docs/moving.md), in place of all that follows but the slot. */
+  document?: string
   accessToken?: string
   /** OAuth 1.0a. */
   tokenSecret?: string

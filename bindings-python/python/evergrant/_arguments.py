@@ -95,6 +95,8 @@ class FinishOptions(TypedDict, total=False):
 class PutTokens(TypedDict, total=False):
     """Tokens that were got elsewhere."""
 
+    document: str | None
+    """What ``evergrant export`` gave, or what another program keeps, in place of all that follows but ``slot``."""
     access_token: str | None
     token_secret: str | None
     """OAuth 1's."""
