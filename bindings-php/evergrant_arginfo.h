@@ -1,5 +1,10 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 69db59b137a072d25c0290aa55ff0e2fda117140 */
+ * Stub hash: f8df29eb1e004bafd6ddabee42de5e721eee06f4 */
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_check_store, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, store, IS_OBJECT, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
 
 #if defined(EVERGRANT_TESTING)
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant__testing_fail, 0, 1, IS_VOID, 0)
@@ -185,6 +190,7 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Response_json, 0
 ZEND_END_ARG_INFO()
 
 
+ZEND_FUNCTION(Evergrant_check_store);
 #if defined(EVERGRANT_TESTING)
 ZEND_FUNCTION(Evergrant__testing_fail);
 #endif
@@ -227,6 +233,7 @@ ZEND_METHOD(Evergrant_Response, json);
 
 
 static const zend_function_entry ext_functions[] = {
+	ZEND_NS_FALIAS("Evergrant", check_store, Evergrant_check_store, arginfo_Evergrant_check_store)
 #if defined(EVERGRANT_TESTING)
 	ZEND_NS_FALIAS("Evergrant", _testing_fail, Evergrant__testing_fail, arginfo_Evergrant__testing_fail)
 #endif

@@ -177,7 +177,7 @@ typedef struct evergrant_store {
     // Removes the document of this state and gives its text to one caller only, or null when there is none.
     void (*take_pending)(void *context, const char *state, struct evergrant_reply *reply);
     // Called once, after the last other call: when the client is freed, or before `evergrant_client_open` returns an
-    // error. NULL when there is nothing to do.
+    // error, or before `evergrant_store_check` returns. NULL when there is nothing to do.
     void (*destroy)(void *context);
 } evergrant_store;
 
@@ -193,11 +193,27 @@ typedef struct evergrant_environment {
     void (*on_event)(void *context, const char *event_json);
     // First argument of `on_event`.
     void *event_context;
+    // Gives the keys of encryption at rest in place of `encryption.keys`, as a JSON list of texts, or NULL where there are
+    // none to be had; or NULL. It is called once, during `evergrant_client_open`; the text is yours, and has been read when
+    // that call returns.
+    const char *(*keys)(void *context);
+    // First argument of `keys`.
+    void *keys_context;
 } evergrant_environment;
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Holds a token store of your own to what the library relies on, for your tests. The store is called on this thread alone,
+// one call after another; its `destroy` is called before this returns. `options_json` may be NULL; its keys are `grants`
+// (how many are written and listed; 10000) and `quick`. The report is an object with `ok`, `summary` (text that names each
+// broken promise), `findings` (of each promise: `promise`, `verdict`, which is `passed`, `failed` or `skipped`, `expected`,
+// `got`, `remark`, `milliseconds`) and `remarks`. That a promise is broken is no error.
+enum evergrant_status evergrant_store_check(const struct evergrant_store *store,
+                                            const char *options_json,
+                                            struct evergrant_string **report_json,
+                                            struct evergrant_error **error);
 
 // Opens a client. `config_json` is an object with the keys of the user guide (`provider`, `client_id`, `store`, …);
 // `environment` may be NULL. Does not connect to anything yet.
@@ -306,7 +322,8 @@ enum evergrant_status evergrant_client_inspect(const struct evergrant_client *cl
                                                struct evergrant_error **error);
 
 // Stores tokens got elsewhere. `tokens_json` has the keys `access_token`, `token_secret` (OAuth 1.0a), `token_type`,
-// `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`. `inspection_json` may be NULL.
+// `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`; or `document`, as `evergrant export`
+// or another program gave it, and `slot`. `inspection_json` may be NULL.
 enum evergrant_status evergrant_client_put(const struct evergrant_client *client,
                                            const char *subject,
                                            const char *tokens_json,
