@@ -28,6 +28,9 @@
 //! `provider`; `http`; and the pure [`oauth1`] and [`oauth2`], where the standards live.
 
 mod authorize;
+#[cfg(feature = "bench-access")]
+#[doc(hidden)]
+pub mod bench_access;
 mod call;
 mod challenge;
 mod client;
