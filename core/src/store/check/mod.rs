@@ -89,7 +89,8 @@ pub struct CheckReport {
     pub summary: String,
     /// Every promise, in the order in which they were tried.
     pub findings: Vec<Finding>,
-    /// What has to be known beside: how calls at once were made, what the check could not remove.
+    /// What has to be known beside: what the database is set up not to promise, how calls at once were made, what the check could
+    /// not remove.
     pub remarks: Vec<String>,
 }
 
@@ -179,7 +180,8 @@ async fn report(subject: Arc<Subject>, in_turn: bool) -> CheckReport {
             findings.push(promise.finding(&subject).await);
         }
     }
-    let mut remarks: Vec<String> = subject.clean_up().await.into_iter().collect();
+    let mut remarks = subject.weaknesses().await;
+    remarks.extend(subject.clean_up().await);
     if in_turn {
         let text = "calls that were made at once came to this store one after another, on the one thread that waits";
         remarks.push(text.to_owned());

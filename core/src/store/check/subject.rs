@@ -261,6 +261,17 @@ impl Subject {
         }
     }
 
+    /// What the database is set up not to promise.
+    pub(super) async fn weaknesses(&self) -> Vec<String> {
+        if self.gave_up.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        match self.store.weaknesses() {
+            Some(asked) => asked.await.unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
     /// Removes what was written; says what it could not.
     pub(super) async fn clean_up(self: &Arc<Self>) -> Option<String> {
         let written: Vec<GrantKey> =
