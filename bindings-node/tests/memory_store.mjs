@@ -45,7 +45,7 @@ export class MemoryStore {
 
   async renew(client, subject, slot, _owner, fencing, ttlMs) {
     const row = this.#row(client, subject, slot)
-    if (row.fencing !== fencing) return false
+    if (row.fencing !== fencing || row.until <= Date.now()) return false
     row.until = Date.now() + ttlMs
     return true
   }

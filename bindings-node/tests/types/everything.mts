@@ -103,8 +103,8 @@ due[0]?.dueFor === 'keepalive' && report.refreshed + report.needsConsent.length
 await client.close()
 client._testingSetClock(null)
 
-const report: CheckReport = await checkStore({ load: () => null, save: () => {} }, { grants: 10, quick: true, signal })
-report.ok && report.findings.map(({ promise, verdict, remark }) => [promise, verdict, remark])
+const checked: CheckReport = await checkStore({ load: () => null, save: () => {} }, { grants: 10, quick: true, signal })
+checked.ok && checked.findings.map(({ promise, verdict, remark }) => [promise, verdict, remark])
 
 try {
   await grant.accessToken()

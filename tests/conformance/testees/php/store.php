@@ -56,7 +56,8 @@ class MemoryStore implements SharedTokenStore
     public function renew(string $client, string $subject, string $slot, string $owner, int $fencing, int $ttlMs): bool
     {
         $row = $this->row($client, $subject, $slot);
-        return $row->fencing === $fencing && ($row->until = now() + $ttlMs);
+        $held = $row->fencing === $fencing && $row->until > now();
+        return $held && ($row->until = now() + $ttlMs);
     }
 
     public function release(string $client, string $subject, string $slot, string $owner, int $fencing, ?string $intent): void
