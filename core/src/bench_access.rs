@@ -51,6 +51,7 @@ impl StoredGrant {
             fencing,
             at: self.record.updated_at,
             keepalive_at: None,
+            hold: None,
         };
         match self.store.commit(&self.key, &commit).await? {
             Committed::Written(record) => self.record = record,

@@ -144,7 +144,7 @@ fn who_waits_for_the_next_key_spends_what_another_sealed_with_it_without_having_
     let keys = [new_encryption_key(), new_encryption_key()];
     let rings = [KeyRing::from_texts(&keys[1..], Some(&keys[0])), KeyRing::from_texts(&keys, None)];
     let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
-    let sqlite = Address::parse(&format!("sqlite:{}", path.display())).unwrap();
+    let sqlite = Address::sqlite(path, Tables::default());
     let [waiting, moved] =
         rings.map(|ring| sqlite.open(Arc::new(Codec::new(Some(Arc::new(ring.unwrap()))))).unwrap());
     assert!(wait(moved.compare_and_set(&key(), None, &record())).unwrap());

@@ -28,12 +28,6 @@ pub(crate) struct RedisAddress {
 }
 
 impl RedisAddress {
-    /// What tells this store from every other, without the password.
-    pub(crate) fn identity(&self) -> String {
-        let RedisAddress { host, port, database, prefix, .. } = self;
-        format!("redis://{host}:{port}/{database}?prefix={prefix}")
-    }
-
     /// Reads `redis://…` and `rediss://…`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let url = Url::parse(text).map_err(|_| invalid("is no URL"))?;
