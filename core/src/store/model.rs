@@ -149,39 +149,50 @@ fn consent_and_forgetting_do_what_they_do_in_the_model() {
 #[test]
 fn lease_and_intent_do_what_they_do_in_the_model() {
     let small = model::Record::new(0, model::Token::default());
-    let intents = [None, Some((0, 1)), Some((0, 2)), Some((1, 1))];
+    let intents =
+        [None, Some((0, 1, false)), Some((0, 1, true)), Some((0, 2, false)), Some((1, 1, true))];
     for (intent, gives_back, leaves) in intents
         .into_iter()
-        .flat_map(|intent| (0..3).flat_map(move |n| [true, false].map(|l| (intent, n, l))))
+        .flat_map(|intent| (0..5).flat_map(move |n| [true, false].map(|l| (intent, n, l))))
     {
         let mut row = model::Row {
             record: small,
             lease: None,
             fencing: 1,
-            intent: intent.map(|(grant, generation)| model::Intent { grant, generation }),
+            intent: intent.map(|(grant, generation, repeated)| model::Intent {
+                grant,
+                generation,
+                repeated,
+            }),
         };
-        let note = |(grant, generation): (u8, u8)| Intent {
+        let note = |(grant, generation, repeated): (u8, u8, bool)| Intent {
             grant_id: GRANTS[usize::from(grant)].to_owned(),
             generation: generation.into(),
             at: 0,
             last_at: 0,
-            repeats: 0,
+            repeats: repeated.into(),
         };
         let mut lease = LeaseRow { lease: None, fencing: 1, intent: intent.map(note) };
         let owner = OwnerId::parse(":0:1:1:a").unwrap();
         let (ttl, now) = (Duration::from_secs(5), StoreTime::of_server(0));
-        let expected = row.acquire(model::Owner::Sender(0), Mechanisms::ALL);
-        let held = lease.acquire(record_of(small), &owner, ttl, 0, &now).unwrap();
-        assert_eq!(held.fencing, u64::from(expected.fencing));
-        assert_eq!(held.earlier.is_some(), expected.earlier);
-        assert!(lease.acquire(record_of(small), &owner, ttl, 0, &now).is_err());
-        let left = model::Intent { grant: 0, generation: 1 };
+        for _ in 0..2 {
+            // The second time it asks because it got no reply.
+            let expected = row.acquire(model::Owner::Sender(0), Mechanisms::ALL);
+            let held = lease.acquire(record_of(small), &owner, ttl, 0, &now).unwrap();
+            assert_eq!(held.fencing, u64::from(expected.fencing));
+            assert_eq!(held.earlier.is_some(), expected.earlier, "{intent:?}");
+        }
+        let other = OwnerId::parse(":0:1:1:b").unwrap();
+        assert!(lease.acquire(record_of(small), &other, ttl, 0, &now).is_err());
+        let left = model::Intent { grant: 0, generation: 1, repeated: false };
         row.release(gives_back, leaves.then_some(left));
-        lease.release(gives_back.into(), leaves.then(|| note((0, 1))).as_ref());
+        lease.release(gives_back.into(), leaves.then(|| note((0, 1, false))).as_ref());
         assert_eq!(lease.lease.is_some(), row.lease.is_some());
-        let noted = lease.intent.map(|intent| (intent.grant_id, intent.generation));
+        let noted =
+            lease.intent.map(|intent| (intent.grant_id, intent.generation, intent.repeats > 0));
         let expected = row.intent.map(|intent| {
-            (GRANTS[usize::from(intent.grant)].to_owned(), u64::from(intent.generation))
+            let grant_id = GRANTS[usize::from(intent.grant)].to_owned();
+            (grant_id, u64::from(intent.generation), intent.repeated)
         });
         assert_eq!(noted, expected);
     }

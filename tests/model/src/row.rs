@@ -82,6 +82,8 @@ pub struct Intent {
     pub grant: u8,
     /// The generation.
     pub generation: u8,
+    /// Whether an earlier note of it was never settled.
+    pub repeated: bool,
 }
 
 /// An answer on its way to the store.
@@ -237,17 +239,20 @@ impl Record {
 }
 
 impl Row {
-    /// Gives a lease and notes the intent. Whether the one that stands is over is the caller's to say.
+    /// Gives a lease and notes the intent. Whether the one that stands is over is the caller's to say; its own owner may ask
+    /// once more, for the answer to its question was lost.
     pub fn acquire(&mut self, owner: Owner, mechanisms: Mechanisms) -> Held {
-        let record = self.record;
-        let earlier = self.intent.is_some_and(|intent| {
-            record.grant == intent.grant && record.generation == intent.generation
+        let Row { record, intent, .. } = *self;
+        let again = self.lease.is_some_and(|lease| lease.owner == owner);
+        let earlier = intent.is_some_and(|intent| {
+            let is_about = record.grant == intent.grant && record.generation == intent.generation;
+            is_about && (!again || intent.repeated)
         });
         self.fencing += 1;
         self.lease = Some(Lease { owner, fencing: self.fencing });
-        self.intent = mechanisms
-            .has(Mechanism::DurableIntent)
-            .then_some(Intent { grant: record.grant, generation: record.generation });
+        let Record { grant, generation, .. } = record;
+        let note = Intent { grant, generation, repeated: earlier };
+        self.intent = mechanisms.has(Mechanism::DurableIntent).then_some(note);
         Held { fencing: self.fencing, record, earlier }
     }
 

@@ -66,6 +66,8 @@ pub enum Phase {
         generation: u8,
         /// Its refresh token.
         token: Token,
+        /// Whether it asked for the lease and got no reply.
+        asked: bool,
     },
     /// It has the lease and has not sent.
     Holds(Flight),

@@ -91,9 +91,9 @@ impl Steps<'_> {
         }
         match sender.phase {
             Phase::Idle => self.idle(who, sender),
-            Phase::Wants { grant, generation, token } => {
+            Phase::Wants { grant, generation, token, asked } => {
                 let flight = Flight { grant, generation, token, ..Flight::default() };
-                self.wants(who, flight);
+                self.wants(who, flight, asked);
             }
             Phase::Holds(flight) => self.holds(who, flight),
             Phase::Ready(flight) => self.spends(who, flight),
@@ -138,7 +138,8 @@ impl Steps<'_> {
         {
             let Record { grant, generation, token, .. } = record;
             self.does(who, "reads the record and decides to renew it", |state| {
-                state.sender_mut(who).phase = Phase::Wants { grant, generation, token };
+                state.sender_mut(who).phase =
+                    Phase::Wants { grant, generation, token, asked: false };
                 scenario.remember(state, who);
             });
         }
@@ -152,7 +153,7 @@ impl Steps<'_> {
     }
 
     /// Step 2: the lease. Losers replay (step 7).
-    fn wants(&mut self, who: u8, wanted: Flight) {
+    fn wants(&mut self, who: u8, wanted: Flight, asked: bool) {
         let scenario = self.scenario;
         if !self.from.up {
             if !self.has(Mechanism::ProvenWritable) {
@@ -173,7 +174,9 @@ impl Steps<'_> {
             });
             return;
         }
-        if !scenario.can_take_lease(self.from, who) {
+        let holds_unknowingly =
+            asked && self.from.row.lease.is_some_and(|lease| lease.owner == Owner::Sender(who));
+        if !holds_unknowingly && !scenario.can_take_lease(self.from, who) {
             return;
         }
         self.does(who, "takes the lease and notes its intent", |state| {
@@ -183,11 +186,18 @@ impl Steps<'_> {
             let flight = Flight { fencing, grant, generation, token, earlier, ..Flight::default() };
             state.sender_mut(who).phase = Phase::Holds(flight);
         });
+        if asked {
+            self.suffers(who, "gives up asking for the lease", |state| {
+                state.sender_mut(who).phase = Phase::Idle;
+            });
+        }
         if self.from.faults.lost_replies > 0 {
             self.suffers(who, "takes the lease, and the store's reply is lost", |state| {
                 state.faults.lost_replies -= 1;
                 state.row.acquire(Owner::Sender(who), scenario.mechanisms);
-                state.sender_mut(who).phase = Phase::Idle;
+                let Flight { grant, generation, token, .. } = wanted;
+                let asked = Phase::Wants { grant, generation, token, asked: true };
+                state.sender_mut(who).phase = asked;
             });
         }
     }
@@ -496,7 +506,8 @@ impl Scenario {
     }
 
     fn intent(&self, flight: Flight) -> Option<Intent> {
-        Some(Intent { grant: flight.grant, generation: flight.generation })
-            .filter(|_| self.mechanisms.has(Mechanism::DurableIntent))
+        let Flight { grant, generation, earlier, .. } = flight;
+        let note = Intent { grant, generation, repeated: earlier };
+        self.mechanisms.has(Mechanism::DurableIntent).then_some(note)
     }
 }
