@@ -413,14 +413,15 @@ impl Inner {
         let mut calling_thread = None;
         let codec = Arc::new(Codec::new(self.keys.clone()));
         let store: Arc<dyn Store> = match &self.store {
-            StoreChoice::BuiltIn(address) => address.open(codec)?,
+            StoreChoice::BuiltIn(address) => address.open(Arc::clone(&codec))?,
             StoreChoice::AnyThread(store) => {
-                self.adapter(Caller::AnyThread(Arc::clone(store)), codec)?
+                self.adapter(Caller::AnyThread(Arc::clone(store)), Arc::clone(&codec))?
             }
             StoreChoice::CallingThread(methods) => {
                 let queue = Arc::<CallingThread>::default();
                 calling_thread = Some(Arc::clone(&queue));
-                self.adapter(Caller::CallingThread { queue, methods: Arc::clone(methods) }, codec)?
+                let methods = Arc::clone(methods);
+                self.adapter(Caller::CallingThread { queue, methods }, Arc::clone(&codec))?
             }
         };
         self.tell_weaknesses(&store);
@@ -429,8 +430,8 @@ impl Inner {
             Detached::new(self.config.clone(), self.detached, listener)
         });
         let context = Context::new(Arc::clone(&self.settings), store, detached)?;
-        let refresher =
-            Refresher::new(Arc::new(context), Arc::clone(&self.epoch), self.open_spill());
+        let spill = self.open_spill(codec);
+        let refresher = Refresher::new(Arc::new(context), Arc::clone(&self.epoch), spill);
         Ok(Here { refresher, calling_thread })
     }
 
@@ -451,12 +452,13 @@ impl Inner {
     }
 
     /// Where answers outlive this process that the store does not take; that there is no such place is told at once.
-    fn open_spill(&self) -> Option<Spill> {
+    fn open_spill(&self, codec: Arc<Codec>) -> Option<Spill> {
         let identity = match &self.store {
             StoreChoice::BuiltIn(address) => address.identity()?,
             _ => "application".to_owned(),
         };
-        Spill::open(self.state_dir.as_ref()?, &identity)
+        let codec = self.keys.is_some().then_some(codec);
+        Spill::open(self.state_dir.as_ref()?, &identity, codec)
             .inspect_err(|error| {
                 self.settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, error.message());
             })

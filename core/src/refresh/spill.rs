@@ -6,8 +6,8 @@
 
 use crate::error::{Code, Error, Result};
 use crate::process::{random_bytes, random_id, runtime, task_error};
-use crate::store::{Commit, GrantKey};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use crate::secret::Secret;
+use crate::store::{Codec, Commit, GrantKey, KeyRing};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,10 @@ const SUFFIX: &str = ".spill";
 pub(crate) struct Spill {
     folder: Arc<Path>,
     store: Arc<str>,
-    key: Arc<LessSafeKey>,
+    /// Seals with the client's keys, where it has some.
+    codec: Option<Arc<Codec>>,
+    /// Seals with the key of the state folder.
+    own: Arc<Codec>,
 }
 
 /// An answer in the folder.
@@ -64,18 +67,20 @@ struct Envelope {
 impl Spill {
     /// The folder `spill` in `state_dir`, made where it is missing, for the store that `identity` names. An error says in words
     /// why nothing can be kept there.
-    pub(crate) fn open(state_dir: &Path, identity: &str) -> Result<Self> {
+    pub(crate) fn open(
+        state_dir: &Path,
+        identity: &str,
+        codec: Option<Arc<Codec>>,
+    ) -> Result<Self> {
         let folder = state_dir.join("spill");
         let key = prepare(&folder)
             .and_then(|()| key_in(&state_dir.join("spill.key")))
             .map_err(|error| trouble(&folder, &error))?;
-        let key = UnboundKey::new(&AES_256_GCM, &*key).expect("a key of 32 bytes");
+        let key = Zeroizing::new(STANDARD.encode(*key));
+        let ring = KeyRing::from_texts(&[key.as_str().into()], None)?;
+        let own = Arc::new(Codec::new(Some(Arc::new(ring))));
         let store = URL_SAFE_NO_PAD.encode(&Sha256::digest(identity)[..12]);
-        Ok(Spill {
-            folder: folder.into(),
-            store: store.into(),
-            key: Arc::new(LessSafeKey::new(key)),
-        })
+        Ok(Spill { folder: folder.into(), store: store.into(), codec, own })
     }
 
     /// Keeps an answer. It is on the disk when this returns.
@@ -127,15 +132,14 @@ impl Spill {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(trouble(&file.0, &error)),
         };
-        let unreadable = || {
-            let text = format!("{} cannot be opened with the key at hand", file.0.display());
+        let envelope: Envelope = serde_json::from_str(&text).map_err(|_| {
+            let text = format!("{} is no answer that was kept here", file.0.display());
             Error::new(Code::Decryption, text)
-        };
-        let envelope: Envelope = serde_json::from_str(&text).map_err(|_| unreadable())?;
+        })?;
         if envelope.store != *self.store {
             return Ok(None);
         }
-        let commit = self.unseal(&envelope).ok_or_else(unreadable)?;
+        let commit = self.unseal(&envelope)?;
         let Envelope { client, subject, slot, .. } = envelope;
         Ok(Some(Spilled { file, key: GrantKey { client, subject, slot }, commit }))
     }
@@ -168,36 +172,33 @@ impl Spill {
             generation: commit.generation,
             sealed: String::new(),
         };
-        let mut text = serde_json::to_vec(commit).expect("a commit is plain data");
-        let nonce = random_bytes::<NONCE_LEN>();
-        self.key
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                envelope.whose(),
-                &mut text,
-            )
-            .expect("an answer is shorter than what can be sealed at once");
-        envelope.sealed = STANDARD.encode([&nonce[..], &text].concat());
+        let text = Secret::from(serde_json::to_string(commit).expect("a commit is plain data"));
+        let codec = self.codec.as_ref().unwrap_or(&self.own);
+        let sealed = codec.seal_answer(&envelope.whose(), text.expose()).expect("it has keys");
+        sealed.expose().clone_into(&mut envelope.sealed);
         serde_json::to_string(&envelope).expect("an envelope is plain data")
     }
 
-    fn unseal(&self, envelope: &Envelope) -> Option<Commit> {
-        let mut sealed = STANDARD.decode(&envelope.sealed).ok()?;
-        let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let text = self.key.open_in_place(nonce, envelope.whose(), text).ok()?;
-        let commit = serde_json::from_slice(text).ok();
-        zeroize::Zeroize::zeroize(text);
-        commit
+    /// With the client's keys; with the folder's own what was sealed before there were such.
+    fn unseal(&self, envelope: &Envelope) -> Result<Commit> {
+        let open = |codec: &Codec| codec.open_answer(&envelope.whose(), &envelope.sealed);
+        let answer = match self.codec.as_deref().map(open) {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => open(&self.own).map_err(|_| error)?,
+            None => open(&self.own)?,
+        };
+        serde_json::from_str(answer.expose()).map_err(|_| {
+            Error::new(Code::Decryption, "an answer that no store took is of a newer version")
+        })
     }
 }
 
 impl Envelope {
     /// What the seal binds: an answer moved to another grant or generation does not open.
-    fn whose(&self) -> Aad<Vec<u8>> {
+    fn whose(&self) -> String {
         let Envelope { format, store, client, subject, slot, grant_id, generation, .. } = self;
         let whose = (format, store, client, subject, slot, grant_id, generation);
-        Aad::from(serde_json::to_vec(&whose).expect("texts and numbers are plain data"))
+        serde_json::to_string(&whose).expect("texts and numbers are plain data")
     }
 }
 

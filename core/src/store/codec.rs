@@ -133,6 +133,20 @@ impl Codec {
         self.decode_note("pending", state, text, "the authorization transaction")
     }
 
+    /// The text to keep of an answer that no store took; `whose` says all of whose it is. None without keys.
+    pub(crate) fn seal_answer(&self, whose: &str, answer: &str) -> Option<Secret> {
+        self.ring.is_some().then(|| self.encode_note("answer", whose, answer))
+    }
+
+    /// The answer of a sealed text; a plain one is none of this library's.
+    pub(crate) fn open_answer(&self, whose: &str, text: &str) -> Result<Secret> {
+        if sealed::<SealedNote<'_>>(text).is_none() {
+            let text = "an answer that no store took is not sealed; expected it unchanged";
+            return Err(Error::new(Code::Decryption, text).with_reason("tampered"));
+        }
+        self.decode_note("answer", whose, text, "an answer that no store took").map(Secret::from)
+    }
+
     fn encode_note(&self, kind: &str, name: &str, text: &str) -> Secret {
         let Some(ring) = &self.ring else { return text.into() };
         let about = About { kind, names: &[name], numbers: &[] };
