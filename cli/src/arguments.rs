@@ -125,6 +125,21 @@ pub(crate) enum Command {
 pub(crate) enum StoreCommand {
     /// Hold a built-in store to its promises: it writes and removes records of its own
     Check(StoreCheckArguments),
+    /// Make the tables where there are none
+    Init {
+        /// A configured client; all of them if absent, or the store that --store names
+        #[arg(value_name = "PROVIDER")]
+        client: Option<String>,
+        /// Print the SQL, and do nothing
+        #[arg(long)]
+        print: bool,
+    },
+    /// Bring the tables up to this version, and lock out versions that cannot read them then
+    Migrate {
+        /// A configured client; all of them if absent, or the store that --store names
+        #[arg(value_name = "PROVIDER")]
+        client: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

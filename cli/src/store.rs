@@ -2,9 +2,10 @@
 
 use crate::arguments::{General, StoreCheckArguments, StoreCommand};
 use crate::clients::{Clients, using};
-use crate::output::Output;
+use crate::output::{Output, write};
 use evergrant::{
-    CheckOptions, CheckReport, Client, Config, Finding, Result, StoreCheck, Verdict, wait,
+    CheckOptions, CheckReport, Client, Config, Finding, Result, StoreCheck, StoreSchema,
+    StoreTables, Verdict, wait,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -17,6 +18,13 @@ pub(crate) fn store(
 ) -> Result<ExitCode> {
     match command {
         StoreCommand::Check(arguments) => check(general, output, arguments),
+        StoreCommand::Init { client, print: true } => print(general, client.as_deref()),
+        StoreCommand::Init { client, print: false } => {
+            make(general, output, client.as_deref(), |tables| wait(tables.make()))
+        }
+        StoreCommand::Migrate { client } => {
+            make(general, output, client.as_deref(), |tables| wait(tables.migrate()))
+        }
     }
 }
 
@@ -26,6 +34,42 @@ struct Checked {
     client: Option<String>,
     #[serde(flatten)]
     report: CheckReport,
+}
+
+fn print(general: &General, client: Option<&str>) -> Result<ExitCode> {
+    let clients = Clients::load(general)?;
+    for (_, config) in meant(&clients, general, client)? {
+        write(StoreTables::of(&config)?.sql()?.as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What became of the tables of one client's store.
+#[derive(Serialize)]
+struct Made {
+    client: Option<String>,
+    #[serde(flatten)]
+    schema: StoreSchema,
+}
+
+fn make(
+    general: &General,
+    output: &Output,
+    client: Option<&str>,
+    make: impl Fn(&StoreTables) -> Result<StoreSchema>,
+) -> Result<ExitCode> {
+    let clients = Clients::load(general)?;
+    let mut made = Vec::new();
+    for (client, config) in meant(&clients, general, client)? {
+        made.push(Made { client, schema: make(&StoreTables::of(&config)?)? });
+    }
+    let row = |made: &Made| {
+        let StoreSchema { version, min_reader } = made.schema;
+        vec![made.client.clone().unwrap_or_default(), version.to_string(), min_reader.to_string()]
+    };
+    let rows: Vec<_> = made.iter().map(row).collect();
+    output.table(&made, &["CLIENT", "SCHEMA", "OLDEST READER"], &rows)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Holds stores to their promises; fails when one is broken.
@@ -47,27 +91,36 @@ fn check(general: &General, output: &Output, arguments: &StoreCheckArguments) ->
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The clients whose stores are meant: the one that is named, else a nameless one of the store that is, else all.
+/// The clients whose stores are meant, open.
 fn opened(
     clients: &Clients,
     general: &General,
     name: Option<&str>,
 ) -> Result<Vec<(Option<String>, Client)>> {
+    let meant = meant(clients, general, name)?.into_iter();
+    meant.map(|(name, config)| Ok((name, Client::open(config)?))).collect()
+}
+
+/// The clients whose stores are meant: the one that is named, else a nameless one of the store that is, else all.
+fn meant(
+    clients: &Clients,
+    general: &General,
+    name: Option<&str>,
+) -> Result<Vec<(Option<String>, Config)>> {
     let names: Vec<&str> = match name {
         Some(name) => vec![name],
         None if general.store.is_some() => Vec::new(),
         None => clients.names().collect(),
     };
     if names.is_empty() {
-        return Ok(vec![(None, Client::open(of_nobody(general)?)?)]);
+        return Ok(vec![(None, of_nobody(general)?)]);
     }
-    let open = |name: &str| Ok((Some(name.to_owned()), clients.open(name)?));
-    names.into_iter().map(open).collect()
+    names.into_iter().map(|name| Ok((Some(name.to_owned()), clients.config(name)?))).collect()
 }
 
 /// The configuration of a client that has the store and asks no provider.
 fn of_nobody(general: &General) -> Result<Config> {
-    let mut table = json!({ "provider": "google", "client_id": "evergrant store check" });
+    let mut table = json!({ "provider": "google", "client_id": "evergrant store" });
     if let Some(store) = &general.store {
         table["store"] = json!(store);
     }

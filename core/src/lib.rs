@@ -53,6 +53,7 @@ mod refresh;
 mod rekey;
 mod secret;
 mod store;
+mod tables;
 
 pub use authorize::loopback::LoopbackListener;
 pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
@@ -83,3 +84,4 @@ pub use store::{
     CallingThread, CheckOptions, CheckReport, Finding, ForeignStore, Method, StoreCall, StoreCheck,
     StoreReply, Verdict, new_encryption_key,
 };
+pub use tables::{StoreSchema, StoreTables};
