@@ -415,7 +415,9 @@ impl Rows for SqliteRows {
         arguments.push(("now", now.into()));
         let taken = self.write(move |transaction| {
             let rows = query(transaction, &database.statements.read_pending, &arguments)?;
-            execute(transaction, &database.statements.take_pending, &arguments)?;
+            if !rows.is_empty() {
+                execute(transaction, &database.statements.take_pending, &arguments)?;
+            }
             Ok(rows)
         });
         async move {
