@@ -183,11 +183,11 @@ fn tables(options: &StoreOptions) -> Result<Option<Tables>> {
         return Ok(None);
     }
     let usual = Tables::default();
-    let named = |name: &Option<String>, usual: String| name.clone().unwrap_or(usual);
+    let or_usual = |name: &Option<String>, usual: String| name.clone().unwrap_or(usual);
     let names = Names {
-        grants: named(grants_table, usual.names.grants),
-        pending: named(pending_table, usual.names.pending),
-        schema: named(schema_table, usual.names.schema),
+        grants: or_usual(grants_table, usual.names.grants),
+        pending: or_usual(pending_table, usual.names.pending),
+        schema: or_usual(schema_table, usual.names.schema),
         columns: columns.clone(),
     };
     let pool_size = pool_size.unwrap_or(usual.pool_size);

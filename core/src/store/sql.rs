@@ -75,7 +75,7 @@ impl Dialect {
             (Kind::Name | Kind::Note, Dialect::Mysql) => {
                 "MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
             }
-            (Kind::Number, Dialect::Sqlite) | (Kind::Flag, Dialect::Sqlite) => "INTEGER",
+            (Kind::Number | Kind::Flag, Dialect::Sqlite) => "INTEGER",
             (Kind::Number, _) => "BIGINT",
             (Kind::Flag, _) => "BOOLEAN",
             (Kind::Document, Dialect::Sqlite) => "BLOB",
