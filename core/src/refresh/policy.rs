@@ -425,7 +425,7 @@ mod tests {
                 });
             match decision {
                 Decision::Use | Decision::UseAndRefresh => prop_assert!(usable),
-                Decision::Refresh => prop_assert!(!is_barred && !(usable && enough)),
+                Decision::Refresh => prop_assert!(!is_barred && (!usable || !enough)),
                 Decision::Refuse(_) => prop_assert!(is_barred && !usable),
                 Decision::NoGrant => prop_assert!(false, "there is a grant"),
             }

@@ -810,7 +810,6 @@ fn from_environment<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok().map(|text| text.parse().ok().expect("a number"))
 }
 
-#[expect(clippy::print_stdout, reason = "the seed of a run is to be seen")]
 fn keeps_its_promises(server: Server) {
     let seed = from_environment("EVERGRANT_SEED")
         .unwrap_or_else(|| u64::from_le_bytes(random_bytes::<8>()));
