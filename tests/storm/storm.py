@@ -61,6 +61,8 @@ class Plan:
     promises: dict[str, Any]
     config: dict[str, Any] = field(default_factory=dict)
     """Added to the configuration of every client."""
+    languages: tuple[str, ...] = tuple(LANGUAGES)
+    """Of the workers."""
     kind: str = "workers"
     """Or one of `special.py`."""
 
@@ -176,7 +178,7 @@ class Run:
     # --- Workers ---
 
     def start_workers(self) -> None:
-        for language in LANGUAGES:
+        for language in self.plan.languages:
             self.start_worker(language)
 
     def start_worker(self, language: str) -> Worker:
@@ -275,7 +277,7 @@ class Run:
         counted_from = time.time()
         before = self.inspected()
         self.start_workers()
-        while sum(bool(worker.lines) for worker in self.living()) < len(LANGUAGES):
+        while sum(bool(worker.lines) for worker in self.living()) < len(self.plan.languages):
             time.sleep(0.05)  # until each has told of its first second
             self.tend()
         began = time.time()

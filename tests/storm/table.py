@@ -54,6 +54,8 @@ def parse_arguments(usage: str) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, metavar="N", help="the first seed; printed with each line")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--grants", type=int, nargs="+")
+    parser.add_argument("--languages", nargs="+", default=["rust", "python", "node", "php", "c"],
+                        help="of the workers; one process for each word")
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="all of it so many times")
     parser.add_argument("--subset", action="store_true")
     parser.add_argument("--list", action="store_true", help="only say what would be run")
@@ -97,6 +99,7 @@ def chosen(options: argparse.Namespace) -> Iterator[Any]:
                                     acts=tuple(variant.get("acts", [])),
                                     promises=variant["must"],
                                     config=variant.get("config", {}),
+                                    languages=tuple(options.languages),
                                     kind=variant.get("kind", "workers"),
                                 )
 
