@@ -171,4 +171,5 @@ class Places(Run):
 
     def leave_disk(self) -> None:
         if isinstance(self.store, Sqlite):
-            subprocess.run(["umount", self.disk], check=True)
+            # The helper of this process may have the file open until it has been idle for a while.
+            subprocess.run(["umount", "--lazy", self.disk], check=True)
