@@ -31,6 +31,9 @@ class Keepalive(Run):
 
     def run(self) -> tuple[Found, list[str]]:
         self.consent_all()
+        time.sleep(self.plan.manner.lifetime)  # now every token is over
+        # What is renewed once is not to be due again.
+        self.provider.post("/sandbox/options", {"access_token_lifetime": 3600})
         counted_from = time.time()
         before = self.inspected()
         self.keep_alive()
@@ -45,7 +48,7 @@ class Keepalive(Run):
 
     def keep_alive(self) -> None:
         configuration = str(self.command_line_configuration())
-        command = [str(EVERGRANT), "keepalive", "--once", "--within", "1d", "--config", configuration]
+        command = [str(EVERGRANT), "keepalive", "--once", "--config", configuration]
         near, far = pty.openpty()
         watched = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=far, stderr=far)
         os.close(far)
