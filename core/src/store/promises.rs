@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 const TTL: Duration = Duration::from_secs(30);
 
+type Named = (&'static str, Arc<dyn Store>);
+
 fn built_in(address: &str, codec: &Arc<Codec>) -> Arc<dyn Store> {
     let options = SecretSource::Text(address.into()).into();
     Address::of(&options).unwrap().open(Arc::clone(codec)).unwrap()
@@ -22,7 +24,7 @@ fn sealing() -> Arc<Codec> {
 }
 
 /// Every store of this host, by name, with plain and with sealed records.
-fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
+fn stores() -> Vec<Named> {
     let path = |suffix| std::env::temp_dir().join(format!("evergrant-{}{suffix}", random_id()));
     let sqlite = |codec| built_in(&format!("sqlite:{}", path(".db").display()), codec);
     let file = |codec| built_in(&format!("file:{}", path("").display()), codec);
@@ -45,7 +47,7 @@ fn stores() -> Vec<(&'static str, Arc<dyn Store>)> {
 }
 
 /// Redis, where the tests are told of one. Stores in memory never give way, and what waits for a server would starve beside them.
-fn stores_on_a_server() -> Vec<(&'static str, Arc<dyn Store>)> {
+fn stores_on_a_server() -> Vec<Named> {
     let Ok(address) = std::env::var("EVERGRANT_TEST_REDIS") else { return Vec::new() };
     let redis = |codec| built_in(&format!("{address}?prefix=test-{}:", random_id()), codec);
     vec![("redis", redis(&Arc::default())), ("redis, sealed", redis(&sealing()))]
@@ -76,7 +78,7 @@ fn every_store_on_a_server_keeps_every_promise() {
     keep_every_promise(stores_on_a_server());
 }
 
-fn keep_every_promise(stores: Vec<(&'static str, Arc<dyn Store>)>) {
+fn keep_every_promise(stores: Vec<Named>) {
     std::thread::scope(|scope| {
         for (name, store) in stores {
             scope.spawn(move || {

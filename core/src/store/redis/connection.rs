@@ -83,12 +83,12 @@ impl Script {
         });
         Script { text, sha1 }
     }
+}
 
-    fn command(&self, name: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
-        let mut command = redis::cmd(name);
-        command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
-        command
-    }
+fn evaluation(name: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+    command
 }
 
 /// A connection that is made when it is needed.
@@ -164,11 +164,11 @@ impl Connection {
         arguments: &[&[u8]],
     ) -> Result<T> {
         let live = self.live().await?;
-        let known = script.command("EVALSHA", &script.sha1, keys, arguments);
+        let known = evaluation("EVALSHA", &script.sha1, keys, arguments);
         let ran = match self.tried_one(&live, &known).await? {
             // It was not run: the server was started since, or never saw it.
             Err(error) if code(&error) == Some("NOSCRIPT") => {
-                let whole = script.command("EVAL", script.text, keys, arguments);
+                let whole = evaluation("EVAL", script.text, keys, arguments);
                 self.tried_one(&live, &whole).await?
             }
             ran => ran,

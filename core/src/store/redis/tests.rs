@@ -155,7 +155,7 @@ fn cutting_proxy(server_port: u16, is_cut: Arc<AtomicBool>) -> u16 {
             std::thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
             let (is_cut, mut client, mut server) = (Arc::clone(&is_cut), client, server);
             std::thread::spawn(move || {
-                let mut bytes = [0; 65536];
+                let mut bytes = [0; 8192];
                 while let Ok(length @ 1..) = server.read(&mut bytes) {
                     if is_cut.swap(false, Ordering::SeqCst) {
                         break;
