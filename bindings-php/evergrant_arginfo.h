@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: f8df29eb1e004bafd6ddabee42de5e721eee06f4 */
+ * Stub hash: 6685718fab173c677358b67ce925818940566d00 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_check_store, 0, 1, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, store, IS_OBJECT, 0)

@@ -93,7 +93,7 @@ struct Inner {
 }
 
 enum StoreChoice {
-    BuiltIn(Address),
+    BuiltIn(Box<Address>),
     AnyThread(Arc<dyn ForeignStore>),
     CallingThread(Arc<[Method]>),
 }
@@ -502,7 +502,9 @@ fn resolved_for_helper(
     });
     resolved.detached = DetachedMode::Off;
     resolved.state_dir = state_dir(config);
-    if let (None, StoreChoice::BuiltIn(Address::Sqlite(path, _))) = (&resolved.store, store) {
+    if let (None, StoreChoice::BuiltIn(address)) = (&resolved.store, store)
+        && let Some(path) = address.sqlite_path()
+    {
         let address = format!("sqlite:{}", path.display());
         resolved.store = Some(SecretSource::Text(address.into()).into());
     }
@@ -521,7 +523,7 @@ fn queueing(queue: Arc<EventQueue>) -> EventSink {
 }
 
 fn built_in_store(config: &Config) -> Result<StoreChoice> {
-    Ok(StoreChoice::BuiltIn(store_address(config)?))
+    Ok(StoreChoice::BuiltIn(Box::new(store_address(config)?)))
 }
 
 /// The built-in store that a configuration means.

@@ -224,6 +224,7 @@ impl<'de> Deserialize<'de> for StoreOptions {
             ) -> std::result::Result<StoreOptions, A::Error> {
                 #[derive(Deserialize)]
                 #[serde(deny_unknown_fields)]
+                #[expect(clippy::struct_field_names, reason = "the keys of the configuration")]
                 struct Table {
                     address: SecretSource,
                     grants_table: Option<String>,

@@ -179,13 +179,11 @@ async fn after_refusal(
     if !stands.access().is_some_and(|access| carries(refused.expose(), access)) {
         return refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await;
     }
-    if !refresher.was_renewed_in_vain(&stands) {
-        if let Some(renewed) = refresher.after_refusal(key, &stands, deadline).await? {
-            refresher.note_renewal_after_refusal(&renewed);
-            return Ok(renewed);
-        }
-    } else {
+    if refresher.was_renewed_in_vain(&stands) {
         refresher.refused_again(key, &stands).await;
+    } else if let Some(renewed) = refresher.after_refusal(key, &stands, deadline).await? {
+        refresher.note_renewal_after_refusal(&renewed);
+        return Ok(renewed);
     }
     Err(refresher.renewals_pause(key))
 }

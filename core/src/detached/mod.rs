@@ -96,10 +96,9 @@ impl Detached {
 
     /// Tells the helper that the client is closed.
     pub(crate) async fn close(&self) {
-        if let Some(running) = helper().get() {
-            if let Some(connection) = &running.lock().await.connection {
-                connection.close(self.number);
-            }
+        let Some(running) = helper().get() else { return };
+        if let Some(connection) = &running.lock().await.connection {
+            connection.close(self.number);
         }
     }
 

@@ -72,8 +72,7 @@ impl OldTable {
         let quoted = self.table.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>();
         let mut statement =
             connection.prepare(&format!("SELECT * FROM {}", quoted.join("."))).map_err(failed)?;
-        let names: Vec<String> =
-            statement.column_names().into_iter().map(str::to_ascii_lowercase).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_ascii_lowercase).collect();
         let rows = statement.query_map([], |row| {
             let mut columns = Columns::new();
             for (index, name) in names.iter().enumerate() {

@@ -540,7 +540,7 @@ impl Pilot {
                 Answer::Judged(Outcome::Success(response)) => {
                     let now = self.now();
                     let tokens = renewal::tokens(*response, &[], now);
-                    let hold = judgement::hold(&held.record, &tokens, now);
+                    let judged = judgement::hold(&held.record, &tokens, now);
                     let commit = Commit {
                         grant_id: held.record.grant_id.clone(),
                         generation: held.record.generation,
@@ -548,7 +548,7 @@ impl Pilot {
                         fencing: lease.fencing,
                         at: now,
                         keepalive_at: provider.rotation.keepalive_at(now),
-                        hold,
+                        hold: judged,
                     };
                     let record = self.refresher.commit(&self.key, commit, &held.record).await?;
                     let is_own = record.committed_fencing == lease.fencing;

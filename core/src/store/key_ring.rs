@@ -211,7 +211,7 @@ mod tests {
         for text in
             ["correct horse battery staple", "hunter2", "", "é", &"g".repeat(64), &"A".repeat(42)]
         {
-            let error = names(&[&new_encryption_key().expose().to_owned(), text]).unwrap_err();
+            let error = names(&[new_encryption_key().expose(), text]).unwrap_err();
             assert_eq!(error.code(), Code::InvalidConfig);
             assert!(error.message().starts_with("encryption.keys[1]: is no key"), "{error}");
             assert!(text.len() < 2 || !error.message().contains(text), "{error}");

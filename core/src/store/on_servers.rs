@@ -237,7 +237,7 @@ impl Cable {
         let state = Arc::<Mutex<CableState>>::default();
         let kept = Arc::clone(&state);
         std::thread::spawn(move || {
-            for near in listener.incoming().map_while(|near| near.ok()) {
+            for near in listener.incoming().map_while(std::result::Result::ok) {
                 let mut state = kept.lock().unwrap();
                 if state.unplugged {
                     continue; // and the connection ends
@@ -395,13 +395,11 @@ fn postgres_tells_those_who_wait_that_a_record_was_written() {
         }
         let writing = open(&server.address);
         let told = wait(async {
-            let mut revision = 1;
-            for _ in 0..100 {
+            for revision in 1..=100 {
                 let changed = store.changed(&key).unwrap();
                 let mut next = record();
                 next.revision = revision + 1;
                 assert!(writing.compare_and_set(&key, Some(revision), &next).await.unwrap());
-                revision += 1;
                 // The listener may not be there yet.
                 if tokio::time::timeout(Duration::from_millis(100), changed).await.is_ok() {
                     return true;

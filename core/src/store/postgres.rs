@@ -225,13 +225,12 @@ impl PostgresSession {
         sql: &str,
         values: &[Value],
     ) -> std::result::Result<Outcome, tokio_postgres::Error> {
-        let statement = match self.prepared.get(sql) {
-            Some(statement) => statement.clone(),
-            None => {
-                let statement = self.client.prepare(sql).await?;
-                self.prepared.insert(sql.to_owned(), statement.clone());
-                statement
-            }
+        let statement = if let Some(statement) = self.prepared.get(sql) {
+            statement.clone()
+        } else {
+            let statement = self.client.prepare(sql).await?;
+            self.prepared.insert(sql.to_owned(), statement.clone());
+            statement
         };
         let mut stream = Box::pin(self.client.query_raw(&statement, values).await?);
         let mut rows = Vec::new();

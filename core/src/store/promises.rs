@@ -137,8 +137,11 @@ fn held(store: &dyn Store) -> (LeaseId, Held) {
     }
 }
 
+/// A store's name, and how each of two opened it.
+type Shared = (&'static str, Arc<dyn Store>, Arc<dyn Store>);
+
 /// Stores that are shared by one with an old key and one with the key that replaced it.
-fn stores_under_two_rings() -> Vec<(&'static str, Arc<dyn Store>, Arc<dyn Store>)> {
+fn stores_under_two_rings() -> Vec<Shared> {
     let keys = [new_encryption_key(), new_encryption_key()];
     let ring = |keys: &[_]| Some(Arc::new(KeyRing::from_texts(keys, None).unwrap()));
     let codecs = [ring(&keys[1..]), ring(&keys)].map(|ring| Arc::new(Codec::new(ring)));
