@@ -1,7 +1,7 @@
 //! What the upper floors share: the settings of one client, and what it has opened in this process.
 
 use crate::clock::{Clock, UnixMillis};
-use crate::config::{Config, ProviderChoice, Timeouts, WindowOptions};
+use crate::config::{Config, ProviderChoice, Scopes, Timeouts, WindowOptions};
 use crate::detached::{Detached, Listener};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
@@ -10,7 +10,7 @@ use crate::moving::Registration;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
 use crate::provider::{Endpoints, Protocol, Provider, Rotation, discovery, lookup};
 use crate::secret::Secret;
-use crate::store::{GrantKey, Record, Store};
+use crate::store::{Entry, GrantKey, Record, Store};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -92,6 +92,16 @@ impl Settings {
     }
 
     /// How this client authenticates at `provider`; a client without a secret is public.
+    /// Which of a grant's access tokens an application asks for.
+    pub(crate) fn entry(&self, resource: Option<&str>, scope: Option<&Scopes>) -> Result<Entry> {
+        let entry = Entry::wanted(resource, scope.map(|scope| scope.0.as_slice()))?;
+        if !entry.is_own() && self.protocol() == Protocol::OAuth1 {
+            let text = "resource, scope: OAuth 1.0a knows one token per grant; expected neither";
+            return Err(Error::new(Code::InvalidArgument, text));
+        }
+        Ok(entry)
+    }
+
     pub(crate) fn client_authentication(
         &self,
         provider: &Provider,

@@ -3,12 +3,13 @@
 use crate::call::{self, ApiRequest, ApiResponse};
 use crate::client::{Client, run, run_to_its_end};
 use crate::clock::UnixMillis;
+use crate::config::Scopes;
 use crate::context::Settings;
 use crate::error::{Code, Error, Result};
 use crate::moving::{self, Registration};
 use crate::refresh::{Refresher, Want, revocation};
 use crate::secret::Secret;
-use crate::store::{GrantKey, Record, StoredAccessToken, Tokens};
+use crate::store::{Entry, GrantKey, Record, StoredAccessToken, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use std::sync::Arc;
@@ -42,6 +43,10 @@ pub struct AccessToken {
 pub struct TokenOptions {
     /// Seconds for which the token should still be valid, where the provider gives such.
     pub min_valid: Option<f64>,
+    /// For which resource the token is to be (RFC 8707): an absolute URI. Such a token is renewed by itself.
+    pub resource: Option<String>,
+    /// Fewer scopes than were granted (RFC 6749 section 6); a token of its own too.
+    pub scope: Option<Scopes>,
     /// Seconds until the call gives up.
     pub timeout: Option<f64>,
 }
@@ -55,6 +60,10 @@ pub struct HeaderOptions {
     pub form: Vec<(String, String)>,
     /// The `Authorization` value, or the token, that met a 401: headers for sending the request once more.
     pub refused: Option<Secret>,
+    /// For which resource the token is to be, as in [`TokenOptions`].
+    pub resource: Option<String>,
+    /// Fewer scopes than were granted, as in [`TokenOptions`].
+    pub scope: Option<Scopes>,
     /// Seconds until the call gives up.
     pub timeout: Option<f64>,
 }
@@ -98,7 +107,7 @@ pub struct PutTokens {
     /// Until when it is valid, in Unix seconds.
     pub expires_at: Option<f64>,
     /// What it may be used for.
-    pub scope: Option<crate::config::Scopes>,
+    pub scope: Option<Scopes>,
     /// The slot of the grant.
     pub slot: String,
 }
@@ -189,25 +198,33 @@ impl Grant {
     pub fn cached_access_token(&self) -> Option<AccessToken> {
         let cached = self.client.refresher().ok()?.cached(&self.key)?;
         let now = self.client.settings().now();
-        AccessToken::of(&cached.record, cached.fresh_until.min(now + BLIND))
+        AccessToken::of(&cached.record, &Entry::default(), cached.fresh_until.min(now + BLIND))
     }
 
     /// An access token that works; renewed first where it must be.
     pub async fn access_token(&self, options: TokenOptions) -> Result<AccessToken> {
+        let settings = self.client.settings();
+        let entry = settings.entry(options.resource.as_deref(), options.scope.as_ref())?;
         if options.min_valid.is_none()
+            && entry.is_own()
             && let Some(token) = self.cached_access_token()
         {
             return Ok(token);
         }
         let min_valid =
             crate::refresh::millis(seconds("min_valid", options.min_valid.unwrap_or(0.0))?);
-        let want = Want::Usable { min_valid };
-        let now = self.client.settings().now();
+        let want = Want::Usable { entry: entry.clone(), min_valid };
+        let now = settings.now();
         // Taken before the wait: closing waits for flights, and what they bring is given out.
         let refresher = self.client.refresher()?;
         let record = self.ensure(want, options.timeout).await?;
-        let fresh_until = refresher.cached(&self.key).map_or(now, |cached| cached.fresh_until);
-        AccessToken::of(&record, fresh_until.min(now + BLIND)).ok_or_else(|| {
+        let valid_until = if entry.is_own() {
+            let cached = refresher.cached(&self.key);
+            cached.map_or(now, |cached| cached.fresh_until).min(now + BLIND)
+        } else {
+            0 // only the grant's own token is handed out blindly
+        };
+        AccessToken::of(&record, &entry, valid_until).ok_or_else(|| {
             Error::new(Code::Internal, "a record without access token was called usable")
         })
     }
@@ -222,10 +239,8 @@ impl Grant {
         let refresher = self.client.refresher()?;
         let (key, method, url) = (self.key.clone(), method.to_owned(), url.to_owned());
         let deadline = self.client.deadline(options.timeout)?;
-        let work = async move {
-            let refused = options.refused.as_ref();
-            call::headers(&refresher, &key, &method, &url, &options.form, refused, deadline).await
-        };
+        let work =
+            async move { call::headers(&refresher, &key, &method, &url, &options, deadline).await };
         run(deadline, work).await.map_err(|error| self.named(error))
     }
 
@@ -246,6 +261,7 @@ impl Grant {
         let work = async move {
             let stands = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
             let want = Want::Newer {
+                entry: Entry::default(),
                 grant_id: stands.grant_id.clone(),
                 generation: stands.generation,
                 despite: options.force,
@@ -321,8 +337,8 @@ impl std::fmt::Debug for Grant {
 }
 
 impl AccessToken {
-    fn of(record: &Record, valid_until: UnixMillis) -> Option<Self> {
-        let access = record.access()?;
+    fn of(record: &Record, entry: &Entry, valid_until: UnixMillis) -> Option<Self> {
+        let access = record.access_of(entry)?;
         Some(AccessToken {
             token: access.token.clone(),
             token_type: access.token_type.clone(),
@@ -391,6 +407,8 @@ impl PutTokens {
                 expires_at,
                 scope: self.scope.unwrap_or_default().0,
                 resource: String::new(),
+                requested_scope: Vec::new(),
+                came_with: None,
                 unknown: Map::new(),
             }],
             refresh,

@@ -424,7 +424,8 @@ fn a_closed_client_refuses_and_says_so() {
 fn a_wish_for_longer_validity_than_the_provider_gives_costs_one_refresh() {
     let sandbox = sandbox(LIFETIME);
     let client = open(&sandbox, "memory:");
-    let longer = TokenOptions { min_valid: Some(2.0 * LIFETIME.as_secs_f64()), timeout: None };
+    let min_valid = Some(2.0 * LIFETIME.as_secs_f64());
+    let longer = TokenOptions { min_valid, ..TokenOptions::default() };
     assert!(wait(client.grant("alice").access_token(longer)).is_ok());
     assert_eq!(refresh_requests(&sandbox), 1);
 }

@@ -96,6 +96,8 @@ pub(super) async fn exchange(
             expires_at: credentials.expires_in.map(|seconds| now + i64::from(seconds) * 1000),
             scope: transaction.scope.clone(),
             resource: String::new(),
+            requested_scope: Vec::new(),
+            came_with: None,
             unknown: Map::new(),
         }],
         refresh: credentials.session_handle,

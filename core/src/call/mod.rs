@@ -9,13 +9,14 @@ pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
 
 use crate::error::{Code, Error, Result};
+use crate::grant::HeaderOptions;
 use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_followed, same_origin};
 use crate::oauth1;
 use crate::oauth2::BearerChallenge;
 use crate::provider::Protocol;
 use crate::refresh::{Refresher, Want};
 use crate::secret::Secret;
-use crate::store::{GrantKey, Record, StoredAccessToken};
+use crate::store::{Entry, GrantKey, Record, StoredAccessToken};
 use body::Prepared;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,14 +34,17 @@ pub(crate) async fn call(
     deadline: Instant,
 ) -> Result<ApiResponse> {
     let limit = request.max_response_bytes.unwrap_or(refresher.context.settings.max_response_bytes);
+    let entry =
+        refresher.context.settings.entry(request.resource.as_deref(), request.scope.as_ref())?;
     let prepared = Prepared::from_request(request)?;
-    let call = Call { refresher, prepared, limit, deadline };
-    let record = refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?;
+    let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
+    let call = Call { refresher, prepared, entry, limit, deadline };
+    let record = refresher.ensure(key, &want, deadline).await?;
     let (response, with_token) = call.send(&record).await?;
     if !(with_token && call.is_token_refusal(&response)) {
         return Ok(response);
     }
-    let renewed = match refresher.after_refusal(key, &record, deadline).await {
+    let renewed = match refresher.after_refusal(key, &call.entry, &record, deadline).await {
         Ok(Some(renewed)) => renewed,
         // The API's own answer says more than that the refresh it forced failed too, unless the user is needed.
         Err(error) if error.code() == Code::NeedsConsent => return Err(error),
@@ -56,6 +60,7 @@ pub(crate) async fn call(
 struct Call<'a> {
     refresher: &'a Arc<Refresher>,
     prepared: Prepared,
+    entry: Entry,
     limit: u64,
     deadline: Instant,
 }
@@ -100,9 +105,7 @@ impl Call<'_> {
         let mut headers = self.prepared.headers.clone();
         if let Some(record) = token {
             let form = if with_body { self.prepared.form.as_slice() } else { &[] };
-            let access = record.access().ok_or_else(|| {
-                Error::new(Code::Internal, "a record without access token was called usable")
-            })?;
+            let access = access_of(record, &self.entry)?;
             let settings = &self.refresher.context.settings;
             let value = authorization(settings, access, method, url, form)?;
             headers.push(("authorization".to_owned(), value));
@@ -149,6 +152,12 @@ impl Call<'_> {
     }
 }
 
+fn access_of<'a>(record: &'a Record, entry: &Entry) -> Result<&'a StoredAccessToken> {
+    record.access_of(entry).ok_or_else(|| {
+        Error::new(Code::Internal, "a record without access token was called usable")
+    })
+}
+
 /// Whether a header of the application's is a credential by its name.
 fn is_for_one_origin(name: &str) -> bool {
     ["cookie", "proxy-authorization"].iter().any(|known| name.eq_ignore_ascii_case(known))
@@ -172,17 +181,19 @@ fn redirect_target(url: &Url, response: &HttpResponse) -> Result<Option<Url>> {
 async fn after_refusal(
     refresher: &Arc<Refresher>,
     key: &GrantKey,
+    entry: &Entry,
     refused: &Secret,
     deadline: Instant,
 ) -> Result<Arc<Record>> {
     let stands = refresher.load(key).await?.ok_or_else(|| refresher.no_grant(key))?;
-    if !stands.access().is_some_and(|access| carries(refused.expose(), access)) {
-        return refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await;
+    if !stands.access_of(entry).is_some_and(|access| carries(refused.expose(), access)) {
+        let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
+        return refresher.ensure(key, &want, deadline).await;
     }
-    if refresher.was_renewed_in_vain(&stands) {
+    if refresher.was_renewed_in_vain(&stands, entry) {
         refresher.refused_again(key, &stands).await;
-    } else if let Some(renewed) = refresher.after_refusal(key, &stands, deadline).await? {
-        refresher.note_renewal_after_refusal(&renewed);
+    } else if let Some(renewed) = refresher.after_refusal(key, entry, &stands, deadline).await? {
+        refresher.note_renewal_after_refusal(&renewed, entry);
         return Ok(renewed);
     }
     Err(refresher.renewals_pause(key))
@@ -203,18 +214,20 @@ pub(crate) async fn headers(
     key: &GrantKey,
     method: &str,
     url: &str,
-    form: &[(String, String)],
-    refused: Option<&Secret>,
+    options: &HeaderOptions,
     deadline: Instant,
 ) -> Result<Vec<(String, String)>> {
+    let settings = &refresher.context.settings;
+    let entry = settings.entry(options.resource.as_deref(), options.scope.as_ref())?;
     let url = body::parse_url(url)?;
-    let record = match refused {
-        Some(refused) => after_refusal(refresher, key, refused, deadline).await?,
-        None => refresher.ensure(key, &Want::Usable { min_valid: 0 }, deadline).await?,
+    let record = match &options.refused {
+        Some(refused) => after_refusal(refresher, key, &entry, refused, deadline).await?,
+        None => {
+            let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
+            refresher.ensure(key, &want, deadline).await?
+        }
     };
-    let access = record.access().ok_or_else(|| {
-        Error::new(Code::Internal, "a record without access token was called usable")
-    })?;
-    let value = authorization(&refresher.context.settings, access, method, &url, form)?;
+    let access = access_of(&record, &entry)?;
+    let value = authorization(settings, access, method, &url, &options.form)?;
     Ok(vec![("Authorization".to_owned(), value)])
 }

@@ -1,5 +1,6 @@
 //! What an application asks for and gets back when it calls an API on a user's behalf.
 
+use crate::config::Scopes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +28,10 @@ pub struct ApiRequest {
     pub headers: Vec<(String, String)>,
     /// Seconds until the call gives up; the client's `timeouts.total` when absent.
     pub timeout: Option<f64>,
+    /// For which resource the access token is to be, as in [`TokenOptions`](crate::TokenOptions).
+    pub resource: Option<String>,
+    /// Fewer scopes than were granted, as in [`TokenOptions`](crate::TokenOptions).
+    pub scope: Option<Scopes>,
     /// Largest body taken, in bytes; the client's `max_response_bytes` when absent.
     pub max_response_bytes: Option<u64>,
 }

@@ -5,7 +5,7 @@ use crate::clock::UnixMillis;
 use crate::error::Error;
 use crate::event::Event;
 use crate::secret::Secret;
-use crate::store::{GrantKey, Record};
+use crate::store::{Entry, GrantKey, Record};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,6 +47,9 @@ pub(crate) enum Command {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Refresh {
     pub(crate) key: GrantKey,
+    /// Which of the grant's access tokens.
+    #[serde(default)]
+    pub(crate) entry: Entry,
     /// The consent and generation on which it was decided to renew.
     pub(crate) seen: Option<(String, u64)>,
     /// The record as the application last saw it.

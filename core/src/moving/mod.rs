@@ -157,6 +157,8 @@ impl Foreign {
                 obtained_at: now,
                 scope: self.scope,
                 resource: String::new(),
+                requested_scope: Vec::new(),
+                came_with: None,
                 unknown: Map::new(),
             }],
             refresh,

@@ -25,6 +25,8 @@ pub enum Grant<'a> {
         refresh_token: &'a str,
         /// None for the scope that was granted.
         scope: Option<&'a str>,
+        /// For which resource the access token is to be (RFC 8707 section 2.2); none where the provider knows.
+        resource: Option<&'a str>,
     },
     /// The client itself (section 4.4.2).
     ClientCredentials {
@@ -49,8 +51,8 @@ impl<'a> Grant<'a> {
                 ("redirect_uri", redirect_uri),
                 ("code_verifier", code_verifier),
             ],
-            Grant::RefreshToken { refresh_token, scope } => {
-                [("refresh_token", Some(refresh_token)), ("scope", scope), ("", None)]
+            Grant::RefreshToken { refresh_token, scope, resource } => {
+                [("refresh_token", Some(refresh_token)), ("scope", scope), ("resource", resource)]
             }
             Grant::ClientCredentials { scope } => [("scope", scope), ("", None), ("", None)],
         }
@@ -64,13 +66,14 @@ impl<'a> Grant<'a> {
 )]
 pub struct ReservedParameter(String);
 
-const RESERVED: [&str; 8] = [
+const RESERVED: [&str; 9] = [
     "grant_type",
     "code",
     "redirect_uri",
     "code_verifier",
     "refresh_token",
     "scope",
+    "resource",
     "client_id",
     "client_secret",
 ];
@@ -171,6 +174,10 @@ mod tests {
         TokenRequest::new(&grant, &public, &extra.iter().map(owned).collect::<Vec<_>>())
     }
 
+    fn refresh_token(text: &str) -> Grant<'_> {
+        Grant::RefreshToken { refresh_token: text, scope: None, resource: None }
+    }
+
     #[test]
     fn code_is_sent_with_redirect_uri_and_verifier() {
         let grant = Grant::AuthorizationCode {
@@ -187,10 +194,23 @@ mod tests {
 
     #[test]
     fn refresh_and_client_credentials_are_those_of_sections_6_and_4_4_2() {
-        let refresh = Grant::RefreshToken { refresh_token: "tGzv3JOkF0XG5Qx2TlKWIA", scope: None };
+        let refresh = Grant::RefreshToken {
+            refresh_token: "tGzv3JOkF0XG5Qx2TlKWIA",
+            scope: None,
+            resource: None,
+        };
         assert_eq!(
             request(refresh, &[]).unwrap().body().expose(),
             "grant_type=refresh_token&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA&client_id=id"
+        );
+        let for_a_resource = Grant::RefreshToken {
+            refresh_token: "r",
+            scope: Some("a"),
+            resource: Some("urn:mail"),
+        };
+        assert_eq!(
+            request(for_a_resource, &[]).unwrap().body().expose(),
+            "grant_type=refresh_token&refresh_token=r&scope=a&resource=urn%3Amail&client_id=id"
         );
         let client_credentials = Grant::ClientCredentials { scope: Some("a b") };
         assert_eq!(
@@ -201,7 +221,7 @@ mod tests {
 
     #[test]
     fn json_body_holds_the_same_parameters() {
-        let refresh = Grant::RefreshToken { refresh_token: "a\"b", scope: None };
+        let refresh = refresh_token("a\"b");
         assert_eq!(
             request(refresh, &[]).unwrap().json_body().expose(),
             r#"{"grant_type":"refresh_token","refresh_token":"a\"b","client_id":"id"}"#
@@ -219,7 +239,7 @@ mod tests {
 
     #[test]
     fn debug_shows_names_only() {
-        let refresh = Grant::RefreshToken { refresh_token: "canary", scope: None };
+        let refresh = refresh_token("canary");
         let shown = format!("{:?}", request(refresh, &[]).unwrap());
         assert!(shown.contains("refresh_token") && !shown.contains("canary"), "{shown}");
     }

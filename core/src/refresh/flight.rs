@@ -16,7 +16,8 @@ use crate::owner::OwnerId;
 use crate::process::{random_bytes, runtime};
 use crate::provider::{Provider, Rotation};
 use crate::store::{
-    Acquired, Commit, ConsentReason, GrantKey, Held, Intent, LeaseId, Mark, Record, Retry, Status,
+    Acquired, Commit, ConsentReason, Entry, GrantKey, Held, Intent, LeaseId, Mark, Record, Retry,
+    Status,
 };
 use futures_util::future::select;
 use std::collections::HashMap;
@@ -61,11 +62,17 @@ type Ended = Option<Result<Arc<Record>>>;
 /// A flight that callers wait for.
 #[derive(Clone)]
 pub(crate) struct Flight {
+    entry: Entry,
     ended: watch::Receiver<Ended>,
     has_renewed: Arc<AtomicBool>,
 }
 
 impl Flight {
+    /// Whether it is for this one of the grant's access tokens.
+    pub(crate) fn renews(&self, entry: &Entry) -> bool {
+        self.entry == *entry
+    }
+
     /// Whether it was this flight that renewed the grant, rather than that it found somebody else's renewal.
     pub(crate) fn has_renewed(&self) -> bool {
         self.has_renewed.load(Ordering::Acquire)
@@ -93,10 +100,12 @@ impl Flight {
 pub(crate) struct Flights(Mutex<HashMap<GrantKey, Flight>>);
 
 impl Flights {
+    /// The flight that is under way for this grant, whichever of its access tokens it is for; else a new one for `entry`.
     pub(crate) fn join_or_start(
         &self,
         refresher: &Arc<Refresher>,
         key: &GrantKey,
+        entry: &Entry,
         seen: Option<(String, u64)>,
         despite: bool,
     ) -> Flight {
@@ -106,11 +115,13 @@ impl Flights {
         }
         let (send, receive) = watch::channel(None);
         let has_renewed = Arc::<AtomicBool>::default();
-        let flight = Flight { ended: receive, has_renewed: Arc::clone(&has_renewed) };
+        let flight =
+            Flight { entry: entry.clone(), ended: receive, has_renewed: Arc::clone(&has_renewed) };
         flights.insert(key.clone(), flight.clone());
         let pilot = Pilot {
             refresher: Arc::clone(refresher),
             key: key.clone(),
+            entry: entry.clone(),
             seen,
             despite,
             has_renewed,
@@ -145,6 +156,8 @@ impl Drop for Landed {
 struct Pilot {
     refresher: Arc<Refresher>,
     key: GrantKey,
+    /// Which of the grant's access tokens is renewed.
+    entry: Entry,
     /// The consent and generation on which it was decided to refresh.
     seen: Option<(String, u64)>,
     /// Whether a refusal or back-off is overridden.
@@ -185,6 +198,7 @@ impl Pilot {
         let Some(detached) = &self.refresher.context.detached else { return self.fly().await };
         let refresh = Refresh {
             key: self.key.clone(),
+            entry: self.entry.clone(),
             seen: self.seen.clone(),
             remembered: self.refresher.remembered(&self.key).map(|record| (*record).clone()),
             despite: self.despite,
@@ -369,7 +383,7 @@ impl Pilot {
         let renewing = Renewing::start(self, lease, asked_at, timing.lease);
         if let Some(earlier) = &held.earlier {
             let strict = kills_on_reuse(&provider.rotation, earlier, self.now());
-            if strict && self.token_works(&held.record) {
+            if strict && self.a_token_works(&held.record) {
                 return self.wait_for_expiry(lease, &held, earlier).await;
             }
             let pause = self.pause_after(provider, &held, earlier);
@@ -446,7 +460,8 @@ impl Pilot {
         earlier: &Intent,
     ) -> Result<Next> {
         let policy = self.refresher.policy();
-        let hard_at = held.record.access().and_then(|token| policy.hard_at(token)).unwrap_or(0);
+        let working = held.record.tokens.iter().flat_map(|tokens| &tokens.access);
+        let hard_at = working.filter_map(|token| policy.hard_at(token)).max().unwrap_or(0);
         let retry = Retry {
             not_before: hard_at,
             failures: 1,
@@ -479,11 +494,14 @@ impl Pilot {
         self.despite || !held_back
     }
 
-    fn token_works(&self, record: &Record) -> bool {
+    /// Whether there is an access token to lose, for whatever it is.
+    fn a_token_works(&self, record: &Record) -> bool {
         let policy = self.refresher.policy();
         let now = self.now();
-        record.access().is_some_and(|token| {
-            policy.freshness(&self.key, token, now, 0) != super::Freshness::Hard
+        let mut access = record.tokens.iter().flat_map(|tokens| &tokens.access);
+        access.any(|token| {
+            !token.token.is_empty()
+                && policy.freshness(&self.key, token, now, 0) != super::Freshness::Hard
         })
     }
 
@@ -506,7 +524,8 @@ impl Pilot {
                 self.release(lease, intent).await;
                 return Ok(Next::Again);
             }
-            let answer = match renewal::renew(context, provider, &held.record, timing.send).await {
+            let renewed = renewal::renew(context, provider, &held.record, &self.entry, timing.send);
+            let answer = match renewed.await {
                 Ok(answer) => answer,
                 Err(error) => {
                     self.release(lease, held.earlier.as_ref()).await;
@@ -539,7 +558,7 @@ impl Pilot {
                 }
                 Answer::Judged(Outcome::Success(response)) => {
                     let now = self.now();
-                    let tokens = renewal::tokens(*response, &[], now);
+                    let tokens = renewal::tokens_for(&self.entry, *response, now);
                     let judged = judgement::hold(&held.record, &tokens, now);
                     let commit = Commit {
                         grant_id: held.record.grant_id.clone(),
@@ -572,6 +591,11 @@ impl Pilot {
                     }
                     self.give_up(lease, held, &retry, settled, error).await
                 }
+                // About this wish, not the grant: nothing else is held back.
+                Answer::Judged(Outcome::ProviderError(error)) if self.is_of_the_wish(&error) => {
+                    self.release(lease, settled).await;
+                    Ok(Next::Ended(Err(error)))
+                }
                 Answer::Judged(Outcome::ProviderError(error)) => {
                     let retry =
                         self.retry(&held.record, "provider_error", SECOND, FIVE_MINUTES, None);
@@ -579,6 +603,12 @@ impl Pilot {
                 }
             };
         }
+    }
+
+    /// Whether the provider refuses the resource (RFC 8707 section 2) or the scope that was asked for.
+    fn is_of_the_wish(&self, error: &Error) -> bool {
+        !self.entry.is_own()
+            && matches!(error.server_error(), Some("invalid_target" | "invalid_scope"))
     }
 
     /// An answer nobody saw: how long to wait before the token is sent again, or that it is not sent again now.
@@ -593,7 +623,7 @@ impl Pilot {
         }
         // There is nothing left to lose only once the access token is over; and then one repeat says all.
         let first = repeats == 0 && held.earlier.is_none();
-        (first && !self.token_works(&held.record)).then_some(STRICT_PAUSE)
+        (first && !self.a_token_works(&held.record)).then_some(STRICT_PAUSE)
     }
 
     /// The provider refused the refresh token: believed only of the newest one in the store.

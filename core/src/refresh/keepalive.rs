@@ -8,7 +8,7 @@ use super::{Decision, Refresher, Refusal, Want, decide, millis, revocation};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::process::{random_bytes, runtime, task_error};
-use crate::store::{GrantKey, Listed, PAGE, Query, Record, Status, Wanted};
+use crate::store::{Entry, GrantKey, Listed, PAGE, Query, Record, Status, Wanted};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -362,6 +362,7 @@ async fn turn(refresher: &Arc<Refresher>, row: &Listed, due_for: DueFor) -> Fate
 /// Renews the generation that was listed. Whoever has renewed it meanwhile, here or elsewhere, has done it.
 async fn renew(refresher: &Arc<Refresher>, row: &Listed, deadline: Instant) -> Result<Fate> {
     let want = Want::Newer {
+        entry: Entry::default(),
         grant_id: row.header.grant_id.clone(),
         generation: row.header.generation,
         despite: false,
@@ -370,12 +371,24 @@ async fn renew(refresher: &Arc<Refresher>, row: &Listed, deadline: Instant) -> R
     let decision = |record: Option<&Record>| {
         decide(record, &row.key, refresher.context.settings.now(), &policy, &want)
     };
-    let stands = refresher.load(&row.key).await?;
+    let mut stands = refresher.load(&row.key).await?;
     let before = decision(stands.as_deref());
     if before != Decision::Refresh {
         return Ok(judged(&before, false));
     }
-    let flight = refresher.flight(&row.key, stands.as_deref(), &want);
+    let flight = loop {
+        let flight = refresher.flight(&row.key, stands.as_deref(), &want);
+        if flight.renews(want.entry()) {
+            break flight;
+        }
+        // For another of the grant's access tokens; what became of it is not asked here.
+        if let Err(error) = flight.outcome(deadline).await
+            && error.code() == Code::Timeout
+        {
+            return Err(error);
+        }
+        stands = refresher.load(&row.key).await?;
+    };
     let record = flight.outcome(deadline).await?;
     Ok(judged(&decision(Some(&record)), flight.has_renewed()))
 }

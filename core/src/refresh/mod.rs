@@ -25,7 +25,7 @@ use crate::context::Context;
 use crate::detached::protocol::{Refresh, Refreshed};
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
-use crate::store::{GrantKey, Mark, Record, Retry};
+use crate::store::{Entry, GrantKey, Mark, Record, Retry};
 use cache::Cache;
 use commit::Uncommitted;
 use flight::{Flight, Flights};
@@ -58,8 +58,8 @@ pub(crate) struct Refresher {
     flights: Flights,
     /// Answers that could not be committed yet: they hold the only refresh token there is.
     uncommitted: Mutex<HashMap<GrantKey, Uncommitted>>,
-    /// The last renewal of each grant that a 401 forced, for users of their own HTTP clients.
-    forced: Mutex<HashMap<GrantKey, (String, u64)>>,
+    /// The last renewal of each access token that a 401 forced, for users of their own HTTP clients.
+    forced: Mutex<HashMap<(GrantKey, Entry), (String, u64)>>,
     /// Where such answers outlive this process; none for stores in memory.
     spill: Option<Spill>,
     /// Whether the last call to the store failed, and when one last did, by the clock that runs through suspension.
@@ -104,14 +104,16 @@ impl Refresher {
         };
         let mut want = want.clone();
         let mut looked_into_store = false;
-        for _ in 0..ROUNDS {
+        let mut rounds = 0;
+        while rounds < ROUNDS {
+            rounds += 1;
             let policy = self.policy();
             let now = self.context.settings.now();
             match decide(record.as_deref(), key, now, &policy, &want) {
                 Decision::Use => return self.used(key, record),
                 Decision::UseAndRefresh => {
                     let flight = self.flight(key, record.as_deref(), &want);
-                    if self.context.store.needs_a_waiting_caller() {
+                    if self.context.store.needs_a_waiting_caller() && flight.renews(want.entry()) {
                         let soon = deadline.min(Instant::now() + CALLER_REFRESHES);
                         record = flight.outcome(soon).await.ok().or(record);
                     }
@@ -119,11 +121,25 @@ impl Refresher {
                 }
                 Decision::Refresh => {
                     let flight = self.flight(key, record.as_deref(), &want);
-                    match flight.outcome(deadline).await {
-                        Ok(renewed) => record = Some(renewed),
+                    let outcome = flight.outcome(deadline).await;
+                    let is_of_another = !flight.renews(want.entry());
+                    match outcome {
+                        Ok(renewed) => {
+                            if is_of_another || is_overtaken(record.as_deref(), &renewed, &want) {
+                                rounds -= 1; // another of the grant's tokens had its turn
+                            }
+                            record = Some(renewed);
+                        }
+                        // What failed there is tried here, unless the record says that it is of no use.
+                        Err(_) if is_of_another && Instant::now() < deadline => {
+                            record = self.load(key).await?;
+                            continue;
+                        }
                         Err(error) => return self.still_usable(key, &want, error),
                     }
-                    if let Want::Usable { min_valid } = &mut want {
+                    if let Want::Usable { min_valid, .. } = &mut want
+                        && !is_of_another
+                    {
                         *min_valid = 0; // longer than the provider lets tokens live there is none
                     }
                     looked_into_store = true;
@@ -169,19 +185,20 @@ impl Refresher {
         Ok(Some(self.remember(record)))
     }
 
-    /// After a 401 that this record's token met: a newer record to send the request with again, or none.
+    /// After a 401 that this record's token for `entry` met: a newer record to send the request with again, or none.
     ///
     /// Some servers kill the old access token the moment a refresh succeeds, so a 401 may only mean that the request was
     /// overtaken: where the stored record is newer nothing is sent to the provider.
     pub(crate) async fn after_refusal(
         self: &Arc<Self>,
         key: &GrantKey,
+        entry: &Entry,
         refused: &Record,
         deadline: Instant,
     ) -> Result<Option<Arc<Record>>> {
         let stands = self.load(key).await?.ok_or_else(|| self.no_grant(key))?;
-        let is_newer =
-            stands.grant_id != refused.grant_id || stands.generation > refused.generation;
+        let is_newer = stands.grant_id != refused.grant_id
+            || stands.generation_of(entry) > Some(refused.generation);
         if !is_newer {
             let now = self.context.settings.now();
             let held_back = self.policy().held_back(stands.forced.as_ref(), now).is_some();
@@ -190,6 +207,7 @@ impl Refresher {
             }
         }
         let want = Want::Newer {
+            entry: entry.clone(),
             grant_id: refused.grant_id.clone(),
             generation: refused.generation,
             despite: false,
@@ -222,18 +240,21 @@ impl Refresher {
     }
 
     /// Notes the renewal that a 401 forced.
-    pub(crate) fn note_renewal_after_refusal(&self, record: &Record) {
-        let renewed = (record.grant_id.clone(), record.generation);
-        self.forced.lock().expect("no holder panics").insert(record.key(), renewed);
+    pub(crate) fn note_renewal_after_refusal(&self, record: &Record, entry: &Entry) {
+        let Some(came_with) = record.generation_of(entry) else { return };
+        let renewed = (record.grant_id.clone(), came_with);
+        let refused = (record.key(), entry.clone());
+        self.forced.lock().expect("no holder panics").insert(refused, renewed);
     }
 
     /// Whether this token, just renewed because the API refused the one before, is refused as well.
-    pub(crate) fn was_renewed_in_vain(&self, record: &Record) -> bool {
+    pub(crate) fn was_renewed_in_vain(&self, record: &Record, entry: &Entry) -> bool {
         let forced = self.forced.lock().expect("no holder panics");
-        let is_forced = forced.get(&record.key()).is_some_and(|(grant_id, generation)| {
-            *grant_id == record.grant_id && *generation == record.generation
+        let noted = forced.get(&(record.key(), entry.clone()));
+        let is_forced = noted.is_some_and(|(grant_id, came_with)| {
+            *grant_id == record.grant_id && Some(*came_with) == record.generation_of(entry)
         });
-        let obtained_at = record.access().map_or(0, |access| access.obtained_at);
+        let obtained_at = record.access_of(entry).map_or(0, |access| access.obtained_at);
         is_forced && self.context.settings.now() - obtained_at < JUST_RENEWED
     }
 
@@ -307,11 +328,13 @@ impl Refresher {
         }
     }
 
+    /// The flight that is under way for this grant, whichever of its access tokens it is for; else a new one for the wanted.
     fn flight(self: &Arc<Self>, key: &GrantKey, seen: Option<&Record>, want: &Want) -> Flight {
         let seen = seen.map(|record| (record.grant_id.clone(), record.generation));
         self.flights.join_or_start(
             self,
             key,
+            want.entry(),
             seen,
             matches!(want, Want::Newer { despite: true, .. }),
         )
@@ -322,18 +345,25 @@ impl Refresher {
         if let Some(record) = refresh.remembered {
             self.remember(record);
         }
-        let Refresh { key, seen, despite, .. } = refresh;
-        let flight = self.flights.join_or_start(self, &key, seen, despite);
-        let record = flight.outcome(Instant::now() + LONGEST_FLIGHT).await?;
+        let Refresh { key, entry, seen, despite, .. } = refresh;
+        let deadline = Instant::now() + LONGEST_FLIGHT;
+        let flight = loop {
+            let flight = self.flights.join_or_start(self, &key, &entry, seen.clone(), despite);
+            if flight.renews(&entry) {
+                break flight;
+            }
+            let _ = flight.outcome(deadline).await; // it is not what this caller asked for
+        };
+        let record = flight.outcome(deadline).await?;
         Ok(Refreshed { record: (*record).clone(), has_renewed: flight.has_renewed() })
     }
 
     /// A usable access token is never withheld because a refresh failed.
     fn still_usable(&self, key: &GrantKey, want: &Want, error: Error) -> Result<Arc<Record>> {
-        if let (Want::Usable { .. }, Some(cached)) = (want, self.cache.get(key)) {
+        if let (Want::Usable { entry, .. }, Some(cached)) = (want, self.cache.get(key)) {
             let policy = self.policy();
             let now = self.context.settings.now();
-            let any = Want::Usable { min_valid: 0 };
+            let any = Want::Usable { entry: entry.clone(), min_valid: 0 };
             let decision = decide(Some(&cached.record), key, now, &policy, &any);
             if matches!(decision, Decision::Use | Decision::UseAndRefresh) {
                 return Ok(cached.record);
@@ -402,6 +432,15 @@ impl Refresher {
         };
         error.with_grant(provider, subject)
     }
+}
+
+/// Whether somebody renewed another of the grant's access tokens meanwhile, and not the wanted one.
+fn is_overtaken(before: Option<&Record>, renewed: &Record, want: &Want) -> bool {
+    before.is_some_and(|before| {
+        renewed.grant_id == before.grant_id
+            && renewed.generation > before.generation
+            && renewed.generation_of(want.entry()) <= Some(before.generation)
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The decision: record, time and policy in; what to do out. Pure (`refresh.md`, Windows and What a caller gets).
 
 use crate::clock::UnixMillis;
-use crate::store::{ConsentReason, GrantKey, Record, Retry, Status, StoredAccessToken};
+use crate::store::{ConsentReason, Entry, GrantKey, Record, Retry, Status, StoredAccessToken};
 use sha2::{Digest, Sha256};
 
 const DEFAULT_SOFT: i64 = 300_000;
@@ -24,16 +24,23 @@ pub(crate) struct Policy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Want {
     /// A token that stays usable for at least this many milliseconds, where the provider gives such.
-    Usable { min_valid: i64 },
-    /// A renewal of this generation; `despite` a refusal or back-off too.
-    Newer { grant_id: String, generation: u64, despite: bool },
+    Usable { entry: Entry, min_valid: i64 },
+    /// A token that came after this generation; `despite` a refusal or back-off too.
+    Newer { entry: Entry, grant_id: String, generation: u64, despite: bool },
 }
 
 impl Want {
+    /// Which of the grant's access tokens is wanted.
+    pub(crate) fn entry(&self) -> &Entry {
+        match self {
+            Want::Usable { entry, .. } | Want::Newer { entry, .. } => entry,
+        }
+    }
+
     /// Whether an explicit force is to try this very generation again.
     fn is_forced_renewal_of(&self, record: &Record) -> bool {
-        let Want::Newer { grant_id, generation, despite: true } = self else { return false };
-        record.grant_id == *grant_id && record.generation <= *generation
+        let Want::Newer { entry, grant_id, generation, despite: true } = self else { return false };
+        record.grant_id == *grant_id && !came_after(record, entry, *generation)
     }
 }
 
@@ -176,9 +183,11 @@ pub(crate) fn decide(
         return Decision::Refuse(Refusal::Revoking);
     }
     match want {
-        Want::Usable { min_valid } => decide_usable(record, key, now, policy, *min_valid),
-        Want::Newer { grant_id, generation, despite } => {
-            if record.grant_id != *grant_id || record.generation > *generation {
+        Want::Usable { entry, min_valid } => {
+            decide_usable(record, entry, key, now, policy, *min_valid)
+        }
+        Want::Newer { entry, grant_id, generation, despite } => {
+            if record.grant_id != *grant_id || came_after(record, entry, *generation) {
                 return Decision::Use;
             }
             match obstacle(record, now, policy) {
@@ -191,15 +200,21 @@ pub(crate) fn decide(
     }
 }
 
+/// Whether an entry's token came after a generation: renewals of the grant's other tokens do not count.
+fn came_after(record: &Record, entry: &Entry, generation: u64) -> bool {
+    record.generation_of(entry).is_some_and(|came_with| came_with > generation)
+}
+
 fn decide_usable(
     record: &Record,
+    entry: &Entry,
     key: &GrantKey,
     now: UnixMillis,
     policy: &Policy,
     min_valid: i64,
 ) -> Decision {
     let freshness = |min_valid| {
-        let access = record.access();
+        let access = record.access_of(entry);
         access.map_or(Freshness::Hard, |token| policy.freshness(key, token, now, min_valid))
     };
     match (freshness(min_valid), obstacle(record, now, policy)) {
@@ -238,7 +253,13 @@ mod tests {
     }
 
     fn usable(record: &Record, now: UnixMillis) -> Decision {
-        decide(Some(record), &key(), now, &policy(), &Want::Usable { min_valid: 0 })
+        decide(
+            Some(record),
+            &key(),
+            now,
+            &policy(),
+            &Want::Usable { entry: Entry::default(), min_valid: 0 },
+        )
     }
 
     // The record's token lives from 0 to 3,600 s: soft for the last 270 to 330 s, hard for the last 10 s.
@@ -270,8 +291,15 @@ mod tests {
     #[test]
     fn a_provider_that_refuses_early_refreshes_is_not_asked_early() {
         let policy = Policy { earliest_refresh: Some(30_000), ..policy() };
-        let at =
-            |now| decide(Some(&record()), &key(), now, &policy, &Want::Usable { min_valid: 0 });
+        let at = |now| {
+            decide(
+                Some(&record()),
+                &key(),
+                now,
+                &policy,
+                &Want::Usable { entry: Entry::default(), min_valid: 0 },
+            )
+        };
         assert_eq!(at(3_569_000), Decision::Use);
         assert_eq!(at(3_571_000), Decision::UseAndRefresh);
     }
@@ -305,13 +333,13 @@ mod tests {
 
     #[test]
     fn a_wanted_validity_widens_the_hard_window() {
-        let want = Want::Usable { min_valid: 600_000 };
+        let want = Want::Usable { entry: Entry::default(), min_valid: 600_000 };
         assert_eq!(decide(Some(&record()), &key(), 3_000_000, &policy(), &want), Decision::Refresh);
     }
 
     #[test]
     fn a_wish_for_more_time_withholds_no_usable_token() {
-        let want = Want::Usable { min_valid: 600_000 };
+        let want = Want::Usable { entry: Entry::default(), min_valid: 600_000 };
         let mut refused = record();
         refused.status = Status::NeedsConsent;
         let at = |now| decide(Some(&refused), &key(), now, &policy(), &want);
@@ -328,7 +356,12 @@ mod tests {
 
     #[test]
     fn a_renewal_made_meanwhile_is_used_and_not_made_again() {
-        let want = Want::Newer { grant_id: "g1".into(), generation: 1, despite: false };
+        let want = Want::Newer {
+            entry: Entry::default(),
+            grant_id: "g1".into(),
+            generation: 1,
+            despite: false,
+        };
         let mut newer = record();
         assert_eq!(decide(Some(&newer), &key(), 0, &policy(), &want), Decision::Refresh);
         newer.generation = 2;
@@ -339,7 +372,12 @@ mod tests {
     fn only_an_explicit_force_tries_a_refused_grant_again() {
         let mut refused = record();
         refused.status = Status::NeedsConsent;
-        let want = |despite| Want::Newer { grant_id: "g1".into(), generation: 1, despite };
+        let want = |despite| Want::Newer {
+            entry: Entry::default(),
+            grant_id: "g1".into(),
+            generation: 1,
+            despite,
+        };
         assert!(matches!(
             decide(Some(&refused), &key(), 0, &policy(), &want(false)),
             Decision::Refuse(_)
@@ -399,7 +437,7 @@ mod tests {
             (record, now) in anything(),
             min_valid in prop_oneof![Just(0), 0..4_000_000i64],
         ) {
-            let want = Want::Usable { min_valid };
+            let want = Want::Usable { entry: Entry::default(), min_valid };
             let decision = decide(Some(&record), &key(), now, &policy(), &want);
             if record.status == Status::Tombstone {
                 prop_assert_eq!(decision, Decision::NoGrant);

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, Sent};
 use crate::oauth2::{Grant, TokenRequest, TokenResponse};
 use crate::provider::{Endpoints, Provider};
-use crate::store::{Record, StoredAccessToken, Tokens};
+use crate::store::{Entry, Record, StoredAccessToken, Tokens};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use url::Url;
@@ -24,17 +24,23 @@ pub(crate) enum Answer {
     Judged(Outcome),
 }
 
-/// Spends the record's refresh token.
+/// Spends the record's refresh token for one of its access tokens.
 pub(crate) async fn renew(
     context: &Context,
     provider: &Provider,
     record: &Record,
+    entry: &Entry,
     deadline: Duration,
 ) -> Result<Answer> {
     let refresh_token = record.refresh_token().ok_or_else(|| {
         Error::new(Code::Internal, "a renewal was begun for a record without refresh token")
     })?;
-    let grant = Grant::RefreshToken { refresh_token: refresh_token.expose(), scope: None };
+    let scope = entry.scope.join(&provider.scope_separator);
+    let grant = Grant::RefreshToken {
+        refresh_token: refresh_token.expose(),
+        scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
+        resource: Some(entry.resource.as_str()).filter(|resource| !resource.is_empty()),
+    };
     send(context, provider, &grant, deadline).await
 }
 
@@ -104,12 +110,24 @@ pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMil
             expires_at: lifetime(response.expires_in),
             scope: response.scope.unwrap_or_else(|| requested.to_vec()),
             resource: String::new(),
+            requested_scope: Vec::new(),
+            came_with: None,
             unknown: Map::new(),
         }],
         refresh: response.refresh_token,
         refresh_expires_at: lifetime(response.refresh_token_expires_in),
         response: further_fields(response.raw),
     }
+}
+
+/// The tokens of a renewal for one entry.
+pub(crate) fn tokens_for(entry: &Entry, response: TokenResponse, now: UnixMillis) -> Tokens {
+    let mut tokens = tokens(response, &entry.scope, now);
+    for access in &mut tokens.access {
+        access.resource.clone_from(&entry.resource);
+        access.requested_scope.clone_from(&entry.scope);
+    }
+    tokens
 }
 
 /// Token types are compared in any case (RFC 6749 section 5.1), but some APIs want `Bearer` written so.

@@ -13,8 +13,8 @@ use crate::owner::OwnerId;
 use crate::process::random_bytes;
 use crate::store::record_for_tests::tokens;
 use crate::store::{
-    Commit, ConsentReason, GrantKey, Held, LeaseId, LeaseRow, Mark, Merged, Record, Retry, Status,
-    StoreTime, Tokens,
+    Commit, ConsentReason, Entry, GrantKey, Held, LeaseId, LeaseRow, Mark, Merged, Record, Retry,
+    Status, StoreTime, Tokens,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -323,7 +323,7 @@ impl World {
             return Ok(());
         }
         let now = self.time_of(sender);
-        let want = Want::Usable { min_valid };
+        let want = Want::Usable { entry: Entry::default(), min_valid };
         let cached = self.senders[sender].cache[subject].clone();
         let mut record = cached.unwrap_or_else(|| self.record(subject).clone());
         let mut decision = decide(Some(&record), &key(subject), now, &policy(), &want);

@@ -3,6 +3,7 @@
 //! Fields of newer versions that this one does not know survive a rewrite (`unknown`), so that a newer Python beside an
 //! older PHP goes on working. Every change of a record is a pure function here; a store only makes it atomic.
 
+use super::entry::Entry;
 use crate::clock::UnixMillis;
 use crate::owner::short_name;
 use crate::secret::Secret;
@@ -14,6 +15,9 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// How many entries of the trail are kept.
 const TRAIL_LENGTH: usize = 20;
+
+/// How many access tokens are kept of one grant.
+const ACCESS_TOKENS: usize = 32;
 
 /// Names one grant: what one subject allowed one client registration, in one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,6 +116,12 @@ pub(crate) struct StoredAccessToken {
     /// The resource (RFC 8707) that it is for; empty for the grant's own.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) resource: String,
+    /// The scopes that were asked for at its renewal, sorted; empty for all that was granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) requested_scope: Vec<String>,
+    /// The generation that it came with, where another of the grant's tokens was renewed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) came_with: Option<u64>,
     /// What a newer version knows.
     #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
@@ -131,6 +141,16 @@ pub(crate) struct Tokens {
     /// Further fields of the answer, as they came.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) response: Map<String, Value>,
+}
+
+impl Tokens {
+    /// Where an entry's token stands among the access tokens.
+    fn place_of(&self, entry: &Entry) -> Option<usize> {
+        if entry.is_own() {
+            return (!self.access.is_empty()).then_some(0);
+        }
+        self.access.iter().skip(1).position(|access| entry.is_of(access)).map(|place| place + 1)
+    }
 }
 
 /// When the next attempt may be made, and how many failed.
@@ -378,7 +398,21 @@ impl Record {
     /// The grant's own access token; none where only a refresh token was put.
     #[must_use]
     pub(crate) fn access(&self) -> Option<&StoredAccessToken> {
-        self.tokens.as_ref()?.access.first().filter(|access| !access.token.is_empty())
+        self.access_of(&Entry::default())
+    }
+
+    /// The access token of one entry.
+    #[must_use]
+    pub(crate) fn access_of(&self, entry: &Entry) -> Option<&StoredAccessToken> {
+        let tokens = self.tokens.as_ref()?;
+        let access = &tokens.access[tokens.place_of(entry)?];
+        Some(access).filter(|access| !access.token.is_empty())
+    }
+
+    /// The generation with which an entry's token came; none where there is no such token.
+    #[must_use]
+    pub(crate) fn generation_of(&self, entry: &Entry) -> Option<u64> {
+        self.access_of(entry).map(|access| access.came_with.unwrap_or(self.generation))
     }
 
     /// The refresh token.
@@ -450,11 +484,13 @@ impl Record {
 
     /// Whether this very answer is stored already. Where a store gives no leases, numbers alone do not tell two senders apart.
     fn holds(&self, answer: &Tokens) -> bool {
-        let token = |tokens: &Tokens| tokens.access.first().map(|access| access.token.clone());
+        let [answered] = &answer.access[..] else { return false };
+        let entry = Entry::of(answered);
         [&self.tokens, &self.alternate]
             .into_iter()
             .flatten()
-            .any(|kept| token(kept) == token(answer))
+            .filter_map(|kept| Some(&kept.access[kept.place_of(&entry)?]))
+            .any(|kept| kept.token == answered.token)
     }
 
     /// What an answer leaves out stays as it was: refresh token, scope.
@@ -465,7 +501,17 @@ impl Record {
             tokens.refresh.clone_from(&before.refresh);
             tokens.refresh_expires_at = tokens.refresh_expires_at.or(before.refresh_expires_at);
         }
-        if let (Some(new), Some(old)) = (tokens.access.first_mut(), before.access.first()) {
+        if tokens.access.len() != 1 {
+            return tokens; // not of a renewal
+        }
+        let mut new = tokens.access.remove(0);
+        let entry = Entry::of(&new);
+        let mut access = before.access.clone();
+        for kept in &mut access {
+            kept.came_with.get_or_insert(self.generation);
+        }
+        let place = before.place_of(&entry);
+        if let Some(old) = place.map(|place| &access[place]).or(access.first()) {
             if new.scope.is_empty() {
                 new.scope.clone_from(&old.scope);
             }
@@ -473,6 +519,17 @@ impl Record {
                 new.secret.clone_from(&old.secret);
             }
         }
+        match place {
+            Some(place) => access[place] = new,
+            None => {
+                access.push(new);
+                make_room(&mut access);
+            }
+        }
+        if !entry.is_own() {
+            tokens.response.clone_from(&before.response);
+        }
+        tokens.access = access;
         tokens
     }
 
@@ -570,6 +627,16 @@ impl Record {
     }
 }
 
+/// Drops, beside the grant's own and the newest, the tokens that ended longest ago.
+fn make_room(access: &mut Vec<StoredAccessToken>) {
+    while access.len() > ACCESS_TOKENS {
+        let others = access.iter().enumerate().take(access.len() - 1).skip(1);
+        let oldest = others.min_by_key(|(_, token)| token.expires_at.unwrap_or(UnixMillis::MAX));
+        let (oldest, _) = oldest.expect("there are more than two");
+        access.remove(oldest);
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -588,6 +655,8 @@ pub(crate) mod tests {
                 expires_at: Some(3_600_000),
                 scope: vec!["read".into()],
                 resource: String::new(),
+                requested_scope: Vec::new(),
+                came_with: None,
                 unknown: Map::new(),
             }],
             refresh: refresh.map(Secret::from),
@@ -703,6 +772,61 @@ pub(crate) mod tests {
     #[test]
     fn the_same_commit_tried_again_changes_nothing() {
         let answer = commit(1, 2, tokens("a2", Some("r2")));
+        let once = written(record().merge(&answer));
+        assert!(matches!(once.merge(&answer), Merged::Superseded));
+    }
+
+    fn tokens_for(resource: &str, access: &str, refresh: &str, expires_at: i64) -> Tokens {
+        let mut tokens = tokens(access, Some(refresh));
+        tokens.access[0].resource = resource.into();
+        tokens.access[0].expires_at = Some(expires_at);
+        tokens
+    }
+
+    #[test]
+    fn a_renewal_for_a_resource_replaces_its_token_alone_and_the_refresh_token() {
+        let (mail, own) = (Entry::wanted(Some("urn:mail"), None).unwrap(), Entry::default());
+        let token = |record: &Record, entry: &Entry| {
+            record.access_of(entry).map(|access| access.token.expose().to_owned())
+        };
+        let next = written(record().merge(&commit(1, 1, tokens_for("urn:mail", "m2", "r2", 9))));
+        assert_eq!(
+            (token(&next, &own), token(&next, &mail)),
+            (Some("a1".into()), Some("m2".into()))
+        );
+        assert_eq!((next.generation_of(&own), next.generation_of(&mail)), (Some(1), Some(2)));
+        let next = written(next.merge(&commit(2, 2, tokens_for("urn:mail", "m3", "r3", 9))));
+        assert_eq!(
+            (token(&next, &own), token(&next, &mail)),
+            (Some("a1".into()), Some("m3".into()))
+        );
+        let next = written(next.merge(&commit(3, 3, tokens("a4", None))));
+        assert_eq!(
+            (token(&next, &own), token(&next, &mail)),
+            (Some("a4".into()), Some("m3".into()))
+        );
+        assert_eq!((next.generation_of(&own), next.generation_of(&mail)), (Some(4), Some(3)));
+        assert_eq!((next.refresh_token(), next.generation), (Some(&"r3".into()), 4));
+    }
+
+    #[test]
+    fn of_very_many_tokens_the_one_that_ended_longest_ago_goes_and_never_the_grants_own() {
+        let mut next = record();
+        next.tokens.as_mut().unwrap().access[0].expires_at = Some(0);
+        for number in 1..=40_i64 {
+            let (generation, ends) = (next.generation, 1000 - number); // the newest ended first
+            let answer = tokens_for(&format!("urn:{number}"), "m", "r", ends);
+            next = written(next.merge(&commit(generation, generation, answer)));
+        }
+        let kept = &next.tokens.as_ref().unwrap().access;
+        let names: Vec<&str> = kept.iter().map(|access| access.resource.as_str()).collect();
+        assert_eq!((names.len(), names[0], names[1]), (ACCESS_TOKENS, "", "urn:1"));
+        assert_eq!(names[ACCESS_TOKENS - 1], "urn:40");
+    }
+
+    #[test]
+    fn the_same_commit_for_a_resource_tried_again_changes_nothing() {
+        let answer = commit(1, 2, tokens_for("urn:mail", "m2", "r2", 9));
         let once = written(record().merge(&answer));
         assert!(matches!(once.merge(&answer), Merged::Superseded));
     }

@@ -329,6 +329,8 @@ pub(super) fn tokens(access: &str, refresh: Option<&str>) -> Tokens {
             expires_at: Some(3_600_000),
             scope: vec!["read".into()],
             resource: String::new(),
+            requested_scope: Vec::new(),
+            came_with: None,
             unknown: Map::new(),
         }],
         refresh: refresh.map(Into::into),
