@@ -152,20 +152,21 @@ namespace Evergrant {
 
         private function __construct() {}
 
-        /** A token that may be used now. Options: min_valid, timeout. */
+        /** A token that may be used now. Options: min_valid, resource (RFC 8707), scope (fewer than were granted), timeout. */
         public function accessToken(array $options = []): AccessToken {}
 
         /** The fresh token that this process has in memory, if any; waits for nothing. */
         public function cachedAccessToken(): ?AccessToken {}
 
         /**
-         * The headers that authorize one request with any HTTP client. Options: form, refused (what met a 401), timeout.
+         * The headers that authorize one request with any HTTP client. Options: form, refused (what met a 401), resource,
+         * scope, timeout.
          *
          * @return array of values by name
          */
         public function headers(string $method, string $url, array $options = []): array {}
 
-        /** Calls an API. Options: query, form, json, body (text), headers, timeout, max_response_bytes. */
+        /** Calls an API. Options: query, form, json, body (text), headers, resource, scope, timeout, max_response_bytes. */
         public function request(string $method, string $url, array $options = []): Response {}
 
         public function get(string $url, array $options = []): Response {}

@@ -252,7 +252,8 @@ enum evergrant_status evergrant_client_finish(const struct evergrant_client *cli
                                               struct evergrant_error **error);
 
 // Gets a token that may be used now, refreshed where it is due. `slot` may be NULL, which is the subject's ordinary
-// grant. `options_json` may be NULL; its keys are `min_valid`, `timeout` (seconds).
+// grant. `options_json` may be NULL; its keys are `min_valid`, `timeout` (seconds), and `resource` (RFC 8707) and `scope`
+// (fewer than were granted), which name another access token of the same grant.
 enum evergrant_status evergrant_client_access_token(const struct evergrant_client *client,
                                                     const char *subject,
                                                     const char *slot,
@@ -269,7 +270,7 @@ enum evergrant_status evergrant_client_cached_access_token(const struct evergran
                                                            struct evergrant_error **error);
 
 // Gets the headers that authorize one request, to be sent with any HTTP client. `options_json` may be NULL; its keys are
-// `form` (parameters of the body that an OAuth 1.0a signature covers), `timeout`.
+// `form` (parameters of the body that an OAuth 1.0a signature covers), `resource`, `scope`, `timeout`.
 enum evergrant_status evergrant_client_headers(const struct evergrant_client *client,
                                                const char *subject,
                                                const char *slot,
@@ -280,7 +281,7 @@ enum evergrant_status evergrant_client_headers(const struct evergrant_client *cl
                                                struct evergrant_error **error);
 
 // Calls an API on the user's behalf. `request_json` has the keys `method`, `url`, `query`, `form`, `json`, `headers`,
-// `timeout`, `max_response_bytes`; `body` is one as it stands, or NULL. Any HTTP status is a success.
+// `resource`, `scope`, `timeout`, `max_response_bytes`; `body` is one as it stands, or NULL. Any HTTP status is a success.
 enum evergrant_status evergrant_client_request(const struct evergrant_client *client,
                                                const char *subject,
                                                const char *slot,

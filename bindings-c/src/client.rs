@@ -187,7 +187,8 @@ pub unsafe extern "C" fn evergrant_client_finish(
 }
 
 /// Gets a token that may be used now, refreshed where it is due. `slot` may be NULL, which is the subject's ordinary
-/// grant. `options_json` may be NULL; its keys are `min_valid`, `timeout` (seconds).
+/// grant. `options_json` may be NULL; its keys are `min_valid`, `timeout` (seconds), and `resource` (RFC 8707) and `scope`
+/// (fewer than were granted), which name another access token of the same grant.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_client_access_token(
     client: *const ClientHandle,
@@ -236,7 +237,7 @@ pub unsafe extern "C" fn evergrant_client_cached_access_token(
 }
 
 /// Gets the headers that authorize one request, to be sent with any HTTP client. `options_json` may be NULL; its keys are
-/// `form` (parameters of the body that an OAuth 1.0a signature covers), `timeout`.
+/// `form` (parameters of the body that an OAuth 1.0a signature covers), `resource`, `scope`, `timeout`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_client_headers(
     client: *const ClientHandle,
@@ -266,7 +267,7 @@ pub unsafe extern "C" fn evergrant_client_headers(
 }
 
 /// Calls an API on the user's behalf. `request_json` has the keys `method`, `url`, `query`, `form`, `json`, `headers`,
-/// `timeout`, `max_response_bytes`; `body` is one as it stands, or NULL. Any HTTP status is a success.
+/// `resource`, `scope`, `timeout`, `max_response_bytes`; `body` is one as it stands, or NULL. Any HTTP status is a success.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_client_request(
     client: *const ClientHandle,

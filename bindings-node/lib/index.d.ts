@@ -263,12 +263,20 @@ export interface FinishOptions extends CallOptions {
   browserSession?: string
 }
 
-export interface TokenOptions extends CallOptions {
+/** Which of a grant's access tokens is meant; each is renewed by itself. Without both it is the grant's own. */
+export interface TokenChoice {
+  /** For which resource the token is to be (RFC 8707): an absolute URI. */
+  resource?: string
+  /** Fewer scopes than were granted. */
+  scope?: string | string[]
+}
+
+export interface TokenOptions extends CallOptions, TokenChoice {
   /** Seconds for which the token should still be valid. */
   minValid?: number
 }
 
-export interface HeaderOptions extends CallOptions {
+export interface HeaderOptions extends CallOptions, TokenChoice {
   /** Parameters of a form body; an OAuth 1.0a signature covers them. */
   form?: Parameters
   /** The `Authorization` value, or the token, that met a 401: headers for sending the request once more. */
@@ -320,7 +328,7 @@ type Value = string | number | boolean
 export type Parameters = Record<string, Value | Value[]> | Iterable<readonly [string, Value]>
 
 /** One API request, with at most one of `form`, `json` and `body`. */
-export interface ApiRequest extends CallOptions {
+export interface ApiRequest extends CallOptions, TokenChoice {
   /** `GET` when absent. */
   method?: string
   /** https, or http to a loopback address. */

@@ -114,6 +114,10 @@ class TokenOptions(TypedDict, total=False):
 
     min_valid: float | None
     """Seconds for which it has to be valid at least."""
+    resource: str | None
+    """For which resource the token is to be (RFC 8707), an absolute URI; such a token is renewed by itself."""
+    scope: str | Sequence[str] | None
+    """Fewer scopes than were granted; a token of its own too."""
     timeout: float | None
 
 
@@ -124,6 +128,10 @@ class HeaderOptions(TypedDict, total=False):
     """Form parameters of the request's body, which an OAuth 1 signature covers."""
     refused: str | None
     """The ``Authorization`` value, or the token, that met a 401: headers for sending the request once more."""
+    resource: str | None
+    """For which resource the token is to be, as for ``access_token``."""
+    scope: str | Sequence[str] | None
+    """Fewer scopes than were granted, as for ``access_token``."""
     timeout: float | None
 
 
@@ -183,6 +191,10 @@ class RequestOptions(TypedDict, total=False):
     """A body as it stands; name its type in ``headers``."""
     headers: Parameters | None
     """Further headers; ``Authorization`` is the library's."""
+    resource: str | None
+    """For which resource the token is to be, as for ``access_token``."""
+    scope: str | Sequence[str] | None
+    """Fewer scopes than were granted, as for ``access_token``."""
     timeout: float | None
     """Seconds until the call gives up."""
     max_response_bytes: int | None
