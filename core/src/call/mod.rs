@@ -220,12 +220,11 @@ pub(crate) async fn headers(
     let settings = &refresher.context.settings;
     let entry = settings.entry(options.resource.as_deref(), options.scope.as_ref())?;
     let url = body::parse_url(url)?;
-    let record = match &options.refused {
-        Some(refused) => after_refusal(refresher, key, &entry, refused, deadline).await?,
-        None => {
-            let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
-            refresher.ensure(key, &want, deadline).await?
-        }
+    let record = if let Some(refused) = &options.refused {
+        after_refusal(refresher, key, &entry, refused, deadline).await?
+    } else {
+        let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
+        refresher.ensure(key, &want, deadline).await?
     };
     let access = access_of(&record, &entry)?;
     let value = authorization(settings, access, method, &url, &options.form)?;

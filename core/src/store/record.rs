@@ -519,12 +519,11 @@ impl Record {
                 new.secret.clone_from(&old.secret);
             }
         }
-        match place {
-            Some(place) => access[place] = new,
-            None => {
-                access.push(new);
-                make_room(&mut access);
-            }
+        if let Some(place) = place {
+            access[place] = new;
+        } else {
+            access.push(new);
+            make_room(&mut access);
         }
         if !entry.is_own() {
             tokens.response.clone_from(&before.response);
