@@ -106,7 +106,7 @@ pub(crate) enum Command {
     /// Work on token stores rather than on grants
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Check configuration, store, provider and clock
+    /// Check configuration, store, encryption, helper, spill folder, provider and clock
     Doctor {
         /// A configured client; all of them if absent
         #[arg(value_name = "PROVIDER")]
@@ -269,7 +269,8 @@ pub(crate) struct Import {
 Nothing is written in the old database. A grant's subject is the `user` of its row, or session:ID where there is none. \
 Grants that are here already stay as they are, so it can be done again for what came since.")]
 pub(crate) struct ImportPhp {
-    /// The old database: sqlite:FILE
+    /// The old database: sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE, mysql://…, or @FILE or - (standard input) for an
+    /// address that others must not see
     #[arg(long, value_name = "DATABASE")]
     pub(crate) from: String,
     /// Its table

@@ -104,7 +104,8 @@ pub(crate) fn import_php(
     output: &Output,
     import: &ImportPhp,
 ) -> Result<ExitCode> {
-    let sessions = OldTable::parse(&import.from, &import.table)?.sessions()?;
+    let sessions =
+        wait(OldTable::parse(secret_of(&import.from)?.expose(), &import.table)?.sessions())?;
     let mut mover = Mover { clients, import, opened: BTreeMap::new() };
     let moved: Vec<Moved> = sessions.into_iter().map(|session| mover.row(session)).collect();
     for client in mover.opened.into_values().flatten() {

@@ -7,11 +7,15 @@
 use super::unreadable;
 use crate::clock::from_iso;
 use crate::error::{Code, Error, Result};
+use crate::process::on_runtime;
 use crate::secret::Secret;
+use crate::store::{OtherDatabase, OtherTable};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// One row: what a user once allowed, or did not get around to.
 #[derive(Debug)]
@@ -29,8 +33,14 @@ pub struct OldSession {
 /// Where the old table is.
 #[derive(Debug)]
 pub struct OldTable {
-    path: String,
-    table: String,
+    database: Database,
+    name: String,
+}
+
+#[derive(Debug)]
+enum Database {
+    Sqlite(PathBuf),
+    Server(OtherDatabase),
 }
 
 /// The values of a row by the names of their columns, as text.
@@ -40,56 +50,84 @@ type Columns = HashMap<String, String>;
 const REQUIRED: [&str; 4] = ["session", "server", "access_token", "access_token_secret"];
 
 impl OldTable {
-    /// Reads the address: `sqlite:FILE`.
+    /// Reads the address: `sqlite:FILE`, or that of a server as a store's (`postgres://…`, `mysql://…`).
     pub fn parse(address: &str, table: &str) -> Result<Self> {
-        let Some(path) = address.strip_prefix("sqlite:") else {
-            return Err(Error::new(
-                Code::InvalidArgument,
-                "--from: is no address of a database that can be read; expected sqlite:FILE",
-            ));
+        let invalid = |text: String| Error::new(Code::InvalidArgument, text);
+        let database = match (address.strip_prefix("sqlite:"), OtherDatabase::parse(address)) {
+            (Some(path), _) => Database::Sqlite(path.into()),
+            (None, Ok(Some(server))) => Database::Server(server),
+            (None, Err(error)) => {
+                let text = error.message();
+                return Err(invalid(format!(
+                    "--from: {}",
+                    text.strip_prefix("store: ").unwrap_or(text)
+                )));
+            }
+            (None, Ok(None)) => {
+                let text = "--from: is no address of a database that can be read; expected sqlite:FILE, postgres://… or \
+                            mysql://…";
+                return Err(invalid(text.to_owned()));
+            }
         };
         if table.is_empty() || !table.chars().all(|c| c.is_alphanumeric() || "_.$".contains(c)) {
-            let text = format!("table: {table:?} is no name of a table");
-            return Err(Error::new(Code::InvalidArgument, text));
+            return Err(invalid(format!("table: {table:?} is no name of a table")));
         }
-        Ok(OldTable { path: path.to_owned(), table: table.to_owned() })
+        Ok(OldTable { database, name: table.to_owned() })
     }
 
-    /// All rows, in the order in which they stand there.
-    pub fn sessions(&self) -> Result<Vec<OldSession>> {
-        let rows = self.rows()?;
-        Ok(rows.into_iter().map(session).collect())
-    }
-
-    fn rows(&self) -> Result<Vec<Columns>> {
-        // SQLite's own words name tables and columns, never values.
-        let failed = |error: rusqlite::Error| {
-            let text = format!("table {} of {} cannot be read: {error}", self.table, self.path);
-            Error::new(Code::InvalidArgument, text)
-        };
-        let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(failed)?;
-        let quoted = self.table.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>();
-        let mut statement =
-            connection.prepare(&format!("SELECT * FROM {}", quoted.join("."))).map_err(failed)?;
-        let names: Vec<String> = statement.column_names().map(str::to_ascii_lowercase).collect();
-        let rows = statement.query_map([], |row| {
-            let mut columns = Columns::new();
-            for (index, name) in names.iter().enumerate() {
-                if let Some(text) = text(row.get_ref(index)?) {
-                    columns.insert(name.clone(), text);
-                }
+    /// All rows, in the order in which the database gives them.
+    pub async fn sessions(self) -> Result<Vec<OldSession>> {
+        on_runtime(async move {
+            let table = match &self.database {
+                Database::Sqlite(path) => read_sqlite(path, &self.name)?,
+                Database::Server(server) => server.read(&self.name).await?,
+            };
+            if let Some(missing) =
+                REQUIRED.iter().find(|name| !table.columns.iter().any(|n| n == *name))
+            {
+                return Err(unreadable(&format!(
+                    "is no table of sessions: {} of {} has no column {missing}",
+                    self.name, self.database
+                )));
             }
-            Ok(columns)
-        });
-        if let Some(missing) = REQUIRED.iter().find(|name| !names.iter().any(|n| n == *name)) {
-            return Err(unreadable(&format!(
-                "is no table of sessions: {} has no column {missing}",
-                self.table
-            )));
-        }
-        rows.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)
+            Ok(table.rows.into_iter().map(session).collect())
+        })
+        .await
     }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Database::Sqlite(path) => path.display().fmt(f),
+            Database::Server(server) => server.fmt(f),
+        }
+    }
+}
+
+fn read_sqlite(path: &Path, table: &str) -> Result<OtherTable> {
+    // SQLite's own words name tables and columns, never values.
+    let failed = |error: rusqlite::Error| {
+        let text = format!("table {table} of {} cannot be read: {error}", path.display());
+        Error::new(Code::InvalidArgument, text)
+    };
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    let quoted = table.split('.').map(|part| format!("\"{part}\"")).collect::<Vec<_>>();
+    let mut statement =
+        connection.prepare(&format!("SELECT * FROM {}", quoted.join("."))).map_err(failed)?;
+    let columns: Vec<String> = statement.column_names().map(str::to_ascii_lowercase).collect();
+    let rows = statement.query_map([], |row| {
+        let mut values = Columns::new();
+        for (index, name) in columns.iter().enumerate() {
+            if let Some(text) = text(row.get_ref(index)?) {
+                values.insert(name.clone(), text);
+            }
+        }
+        Ok(values)
+    });
+    let rows = rows.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)?;
+    Ok(OtherTable { columns, rows })
 }
 
 fn text(value: ValueRef<'_>) -> Option<String> {
@@ -149,6 +187,7 @@ fn document(columns: &Columns) -> std::result::Result<Secret, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::wait;
 
     const NEWER: &str = "CREATE TABLE oauth_session (id INTEGER PRIMARY KEY, session CHAR(32), state CHAR(32), access_token TEXT, \
         access_token_secret TEXT, expiry DATETIME, authorized CHAR(1), type CHAR(12), server CHAR(12), creation DATETIME, \
@@ -164,7 +203,7 @@ mod tests {
             connection.execute(statement, []).unwrap();
         }
         let address = format!("sqlite:{}", path.display());
-        let sessions = OldTable::parse(&address, "oauth_session").unwrap().sessions();
+        let sessions = wait(OldTable::parse(&address, "oauth_session").unwrap().sessions());
         std::fs::remove_file(path).unwrap();
         sessions
     }
@@ -215,6 +254,9 @@ mod tests {
         assert!(error.message().contains("no column session"), "{error}");
         assert!(read(&[]).unwrap_err().message().contains("no such table"));
         assert!(OldTable::parse("mssql://h/d", "t").is_err());
+        let error = OldTable::parse("postgres://u:s3cret@/d", "t").unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(!error.message().contains("s3cret"), "{error}");
         assert!(OldTable::parse("sqlite:f", "t; DROP TABLE t").is_err());
     }
 }

@@ -19,6 +19,7 @@ mod mysql;
 mod name;
 #[cfg(test)]
 mod on_servers;
+mod other_table;
 mod postgres;
 #[cfg(test)]
 mod promises;
@@ -39,6 +40,7 @@ pub(crate) use entry::Entry;
 pub use foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};
 pub(crate) use key_ring::KeyRing;
 pub use key_ring::new_encryption_key;
+pub(crate) use other_table::{OtherDatabase, OtherTable};
 pub(crate) use record::{
     Commit, ConsentReason, GrantKey, Hold, Identity, Intent, Mark, Merged, Record, Retry, Status,
     StoredAccessToken, Tokens,

@@ -6,7 +6,10 @@ use super::record_for_tests::{key, record, tokens};
 use super::*;
 use crate::client::Client;
 use crate::config::{Config, SecretSource, StoreOptions};
+use crate::moving::{OldSession, OldTable};
 use crate::process::{random_bytes, wait};
+use crate::secret::Secret;
+use serde_json::json;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -208,6 +211,102 @@ fn a_write_finds_out_that_its_connection_died_before_it_is_sent() {
         wait(store.put_pending("state", "document", 0, 1_000)).unwrap();
         let taken = wait(store.take_pending("state", 10)).unwrap();
         assert!(matches!(taken, Pending::Taken(text) if text == "document"), "{}", server.name);
+    });
+}
+
+const OLD_SESSIONS: [&str; 2] = [
+    "CREATE TABLE {} (id INTEGER PRIMARY KEY, session CHAR(32), state CHAR(32), access_token TEXT, access_token_secret TEXT, \
+     expiry {TIME}, authorized CHAR(1), type CHAR(12), server CHAR(12), creation {TIME}, access_token_response TEXT, \
+     refresh_token TEXT, {USER} INTEGER)",
+    "CREATE TABLE {} (id INTEGER PRIMARY KEY, session CHAR(32), state CHAR(32), access_token TEXT, access_token_secret TEXT, \
+     expiry {TIME}, authorized CHAR(1), type CHAR(12), server CHAR(12), creation {TIME})",
+];
+
+#[test]
+#[ignore = "needs servers: set EVERGRANT_TEST_POSTGRES and EVERGRANT_TEST_MYSQL to the addresses of databases"]
+fn the_php_classs_table_is_read_in_both_schemas_and_by_a_session_that_cannot_write() {
+    each_server(|server| {
+        let table = server.options.grants_table.clone().unwrap();
+        let address = server.options.address.resolve("store").unwrap();
+        let (time, user) = match server.name {
+            "postgres" => ("TIMESTAMP", "\"user\""),
+            _ => ("DATETIME", "user"),
+        };
+        let execute = |sql: &str| {
+            let sql = sql.replace("{}", &table).replace("{TIME}", time).replace("{USER}", user);
+            server.execute(&sql);
+        };
+        let read = |table: &str| wait(OldTable::parse(address.expose(), table).unwrap().sessions());
+        let named = |sessions: &[OldSession]| -> Vec<(String, String, String)> {
+            let told = |document: &Secret| document.expose().to_owned();
+            let text =
+                |one: &OldSession| one.document.as_ref().map_or_else(|why| (*why).into(), told);
+            sessions
+                .iter()
+                .map(|one| (one.subject.clone(), one.server.clone(), text(one)))
+                .collect()
+        };
+        let expect = |subject: &str, server: &str, document: &str| {
+            (subject.to_owned(), server.to_owned(), document.to_owned())
+        };
+
+        execute(OLD_SESSIONS[0]);
+        execute(
+            "INSERT INTO {} VALUES (1, 's1', 'x', 'at', '', '2023-11-14 22:13:20', 'Y', 'Bearer', 'Google', NULL, \
+             '{\"scope\":\"a\"}', 'rt ü', 7)",
+        );
+        execute(
+            "INSERT INTO {} VALUES (2, 's2', 'x', 'tok', 'sec', NULL, 'N', '', 'Twitter', NULL, NULL, '', 0)",
+        );
+        let rows = read(&table).unwrap();
+        let document = json!({"scope": "a", "access_token": "at", "token_type": "Bearer", "refresh_token": "rt ü",
+                              "expires_at": 1_700_000_000.0});
+        let expected = [
+            expect("7", "Google", &document.to_string()),
+            expect("session:2", "Twitter", "the user did not authorize it"),
+        ];
+        assert_eq!(named(&rows), expected, "{}", server.name);
+
+        // A view that writes when it is read.
+        let pending = server.options.pending_table.clone().unwrap();
+        let (makes, view, drops) = match server.name {
+            "postgres" => (
+                format!("CREATE SEQUENCE {pending}_s"),
+                format!("SELECT *, nextval('{pending}_s') AS n FROM {table}"),
+                format!("DROP SEQUENCE {pending}_s"),
+            ),
+            _ => (
+                format!(
+                    "CREATE FUNCTION {pending}_f() RETURNS INTEGER MODIFIES SQL DATA \
+                     BEGIN INSERT INTO {pending} VALUES (1); RETURN 1; END"
+                ),
+                format!("SELECT *, {pending}_f() AS n FROM {table}"),
+                format!("DROP FUNCTION {pending}_f"),
+            ),
+        };
+        server.execute(&format!("CREATE TABLE {pending} (n INTEGER)"));
+        server.execute(&makes);
+        server.execute(&format!("CREATE VIEW {pending}_v AS {view}"));
+        let refused = read(&format!("{pending}_v"));
+        server.execute(&format!("DROP VIEW {pending}_v"));
+        server.execute(&drops);
+        // MariaDB does not even say what columns such a view has to who may not write.
+        assert!(refused.is_err(), "{}", server.name);
+
+        execute("DROP TABLE {}");
+        execute(OLD_SESSIONS[1]);
+        execute(
+            "INSERT INTO {} VALUES (5, 's', 'x', 'at', '', NULL, 'Y', 'Bearer', 'Google', NULL)",
+        );
+        let document = json!({"access_token": "at", "token_type": "Bearer"}).to_string();
+        assert_eq!(named(&read(&table).unwrap()), [expect("session:5", "Google", &document)]);
+
+        execute("DROP TABLE {}");
+        let error = read(&table).unwrap_err();
+        assert!(error.message().contains("has no table"), "{error}");
+        execute("CREATE TABLE {} (id INTEGER, server TEXT)");
+        let error = read(&table).unwrap_err();
+        assert!(error.message().contains("has no column session"), "{error}");
     });
 }
 

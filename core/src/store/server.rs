@@ -24,7 +24,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// How long making a connection may take.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a statement may take; the server is asked to give up a little earlier.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
