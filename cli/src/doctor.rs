@@ -3,7 +3,7 @@
 use crate::arguments::General;
 use crate::clients::{Clients, using};
 use crate::output::Output;
-use evergrant::{BeginOptions, Client, Code, Error, Result, wait};
+use evergrant::{BeginOptions, Checked, Client, Code, Error, Health, Result, wait};
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -26,13 +26,15 @@ struct Check {
     client: Option<String>,
     name: &'static str,
     ok: bool,
+    /// It works, and a promise does not hold in full.
+    weak: bool,
     detail: String,
 }
 
 /// What a check found: how it is, or what is wrong.
 type Found = std::result::Result<String, String>;
 
-/// Fails when a check did.
+/// Fails when a check did; a weakness is no failure.
 pub(crate) fn doctor(general: &General, output: &Output, client: Option<&str>) -> Result<ExitCode> {
     let checks = match Clients::load(general) {
         Ok(clients) => examine(&clients, client),
@@ -61,6 +63,10 @@ fn examine_client(clients: &Clients, name: &str) -> Vec<Check> {
     };
     let mut checks = vec![check("configuration", Ok(format!("{client:?}")))];
     checks.extend(client.store_path().map(|path| check("file mode", private(path))));
+    match wait(client.check_up()) {
+        Ok(checked) => checks.extend(checked.into_iter().map(|one| Check::of_core(name, one))),
+        Err(error) => checks.push(check("store", Err(told(&error)))),
+    }
     match begin(&client) {
         Ok(address) => {
             checks.push(check("store", Ok("opens and can be written".to_owned())));
@@ -77,11 +83,21 @@ impl Check {
     fn of(client: Option<&str>, name: &'static str, found: Found) -> Self {
         let ok = found.is_ok();
         let (Ok(detail) | Err(detail)) = found;
-        Check { client: client.map(str::to_owned), name, ok, detail }
+        Check { client: client.map(str::to_owned), name, ok, weak: false, detail }
+    }
+
+    fn of_core(client: &str, checked: Checked) -> Self {
+        let Checked { name, health, detail } = checked;
+        let (ok, weak) = (health != Health::Failed, health == Health::Weak);
+        Check { client: Some(client.to_owned()), name, ok, weak, detail }
     }
 
     fn row(&self) -> Vec<String> {
-        let verdict = if self.ok { "ok" } else { "FAILED" };
+        let verdict = match (self.ok, self.weak) {
+            (false, _) => "FAILED",
+            (true, true) => "weak",
+            (true, false) => "ok",
+        };
         let client = self.client.clone().unwrap_or_default();
         vec![verdict.to_owned(), client, self.name.to_owned(), self.detail.clone()]
     }

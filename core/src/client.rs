@@ -1,6 +1,7 @@
 //! The façade: one short method per operation. Owned plain types in and out; async, on any executor.
 
 use crate::authorize::{self, BeginOptions, Concluded, FinishOptions, Finished, Start};
+use crate::check_up::{self, Checked};
 use crate::clock::UnixMillis;
 use crate::config::{Config, Detached as DetachedMode, Encryption, SecretSource};
 use crate::context::{Context, Settings};
@@ -221,6 +222,25 @@ impl Client {
             let settings = &refresher.context.settings;
             let records = store::list(&*refresher.context.store, &settings.client_key()).await?;
             Ok(records.iter().map(|record| Inspection::of(settings, record)).collect())
+        })
+        .await
+    }
+
+    /// Looks at what this client stands on in this process and on this machine. The provider is not asked; what is wrong is in
+    /// the findings.
+    pub async fn check_up(&self) -> Result<Vec<Checked>> {
+        let (refresher, client) = (self.refresher()?, self.clone());
+        let deadline = self.deadline(None)?;
+        run(deadline, async move {
+            let inner = &client.0;
+            let codec = Arc::new(Codec::new(inner.keys.clone()));
+            let mut checked = vec![
+                check_up::helper(inner.detached),
+                check_up::spill(inner.spill(codec)).await,
+                check_up::encryption(&client),
+            ];
+            checked.extend(check_up::store(&*refresher.context.store).await);
+            Ok(checked)
         })
         .await
     }
@@ -453,16 +473,22 @@ impl Inner {
 
     /// Where answers outlive this process that the store does not take; that there is no such place is told at once.
     fn open_spill(&self, codec: Arc<Codec>) -> Option<Spill> {
+        self.spill(codec)?
+            .inspect_err(|error| {
+                self.settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, error.message());
+            })
+            .ok()
+    }
+
+    /// None where nothing outlives the process.
+    fn spill(&self, codec: Arc<Codec>) -> Option<Result<Spill>> {
         let identity = match &self.store {
             StoreChoice::BuiltIn(address) => address.identity()?,
             _ => "application".to_owned(),
         };
         let codec = self.keys.is_some().then_some(codec);
-        Spill::open(self.state_dir.as_ref()?, &identity, codec)
-            .inspect_err(|error| {
-                self.settings.tell(Kind::StoreTrouble, &GrantKey::nobody(), None, error.message());
-            })
-            .ok()
+        let state_dir = self.state_dir.as_ref().ok_or_else(no_state_dir);
+        Some(state_dir.and_then(|folder| Spill::open(folder, &identity, codec)))
     }
 
     fn adapter(&self, caller: Caller, codec: Arc<Codec>) -> Result<Arc<ApplicationStoreAdapter>> {
@@ -536,12 +562,7 @@ pub(crate) fn store_address(config: &Config) -> Result<Address> {
 
 /// The folder of the default store; made with mode 0700 where it is missing.
 fn default_folder(config: &Config) -> Result<PathBuf> {
-    let directory = state_dir(config).ok_or_else(|| {
-        Error::new(
-            Code::InvalidConfig,
-            "state_dir: is missing, and HOME is not set; expected a folder",
-        )
-    })?;
+    let directory = state_dir(config).ok_or_else(no_state_dir)?;
     make_private_folder(&directory).map_err(|error| {
         Error::new(
             Code::Store,
@@ -550,6 +571,10 @@ fn default_folder(config: &Config) -> Result<PathBuf> {
         .with_reason("unreadable")
     })?;
     Ok(directory)
+}
+
+fn no_state_dir() -> Error {
+    Error::new(Code::InvalidConfig, "state_dir: is missing, and HOME is not set; expected a folder")
 }
 
 /// The folder for the library's own files.

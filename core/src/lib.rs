@@ -33,6 +33,7 @@ mod authorize;
 pub mod bench_access;
 mod call;
 mod challenge;
+mod check_up;
 mod client;
 mod clock;
 mod config;
@@ -58,6 +59,7 @@ mod tables;
 pub use authorize::loopback::LoopbackListener;
 pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
 pub use call::{ApiRequest, ApiResponse};
+pub use check_up::{Checked, Health};
 pub use client::{ApplicationStore, Client, Environment, Events, KeyCallback};
 pub use config::{
     Config, Detached, Encryption, ProviderChoice, Scopes, SecretSource, StoreOptions, Timeouts,

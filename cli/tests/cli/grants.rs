@@ -1,6 +1,6 @@
 //! What can be done with a stored grant.
 
-use crate::support::Scene;
+use crate::support::{Scene, ended};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
@@ -195,6 +195,43 @@ fn doctor_finds_a_file_that_others_can_read() {
     let ran = scene.run(&["doctor", "two"]);
     assert_eq!(ran.status, 1);
     assert!(ran.stdout.contains("FAILED\ttwo\tfile mode"), "{}", ran.stdout);
+}
+
+#[test]
+fn doctor_looks_at_helper_spill_folder_and_encryption() {
+    let scene = logged_in();
+    let found = |environment: &[(&str, &str)]| -> Vec<Value> {
+        let mut command = scene.command(&["doctor", "two", "--json"]);
+        let ran = ended(&command.envs(environment.iter().copied()).output().unwrap());
+        serde_json::from_str(&ran.stdout).unwrap()
+    };
+    let named = |checks: &[Value], name: &str| -> Value {
+        checks.iter().find(|check| check["name"] == name).unwrap().clone()
+    };
+    let checks = found(&[]);
+    for (name, detail) in [
+        ("helper", env!("CARGO_BIN_EXE_evergrant")),
+        ("spill", "no answer waits"),
+        ("encryption", "off"),
+    ] {
+        let check = named(&checks, name);
+        assert_eq!((&check["ok"], &check["weak"]), (&json!(true), &json!(false)), "{check}");
+        assert!(check["detail"].as_str().unwrap().contains(detail), "{check}");
+    }
+    let helper = named(&found(&[("EVERGRANT_HELPER", "/nowhere/evergrant")]), "helper");
+    assert_eq!((&helper["ok"], &helper["weak"]), (&json!(true), &json!(true)), "{helper}");
+    assert!(helper["detail"].as_str().unwrap().contains("EVERGRANT_HELPER"), "{helper}");
+
+    let folder = scene.path(".local/state/evergrant/spill");
+    std::fs::write(folder.join("some.spill"), "no answer").unwrap();
+    let spill = named(&found(&[]), "spill");
+    assert_eq!(spill["weak"], true, "{spill}");
+    assert!(spill["detail"].as_str().unwrap().contains("1 files cannot"), "{spill}");
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "no folder").unwrap();
+    let ran = scene.run(&["doctor", "two"]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.stdout.contains("FAILED\ttwo\tspill"), "{}", ran.stdout);
 }
 
 #[test]

@@ -23,6 +23,11 @@ pub(super) fn executable() -> Option<PathBuf> {
     beside.into_iter().flatten().chain(in_path).find(|path| is_executable(path))
 }
 
+/// Whether the environment says which executable it is, so that it is looked for nowhere else.
+pub(super) fn is_named() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 fn is_executable(path: &Path) -> bool {
     #[cfg(unix)]
     let may_run = |metadata: &std::fs::Metadata| {

@@ -18,6 +18,7 @@ use connection::Connection;
 use protocol::{Command, Finish, Refresh, Refreshed, Reply};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -78,10 +79,15 @@ impl Detached {
 
     /// That a helper which must be there can be found.
     pub(crate) fn check(mode: Mode) -> Result<()> {
-        if mode == Mode::Require && locate::executable().is_none() {
-            return Err(not_found());
+        if mode == Mode::Require {
+            Detached::find()?;
         }
         Ok(())
+    }
+
+    /// The executable that would be started.
+    pub(crate) fn find() -> Result<PathBuf> {
+        locate::executable().ok_or_else(not_found)
     }
 
     /// Has the helper renew a grant.
@@ -162,9 +168,9 @@ async fn connection() -> Result<Arc<Connection>> {
     {
         return Err(error.clone());
     }
-    let started = match locate::executable() {
-        Some(executable) => Connection::start(&executable).await,
-        None => Err(not_found()),
+    let started = match Detached::find() {
+        Ok(executable) => Connection::start(&executable).await,
+        Err(error) => Err(error),
     };
     match started {
         Ok(connection) => {
@@ -179,10 +185,11 @@ async fn connection() -> Result<Arc<Connection>> {
 }
 
 fn not_found() -> Error {
-    Error::new(
-        Code::Unsupported,
-        "the helper process cannot be started: no executable `evergrant` was found; expected it beside the library, in \
-         PATH, or named by EVERGRANT_HELPER",
-    )
-    .with_reason("no_helper")
+    let what = if locate::is_named() {
+        "EVERGRANT_HELPER names no executable file; expected its absolute path"
+    } else {
+        "no executable `evergrant` was found; expected it beside the library, in PATH, or named by EVERGRANT_HELPER"
+    };
+    let text = format!("the helper process cannot be started: {what}");
+    Error::new(Code::Unsupported, text).with_reason("no_helper")
 }

@@ -51,6 +51,16 @@ pub(crate) struct Spilled {
 #[derive(Clone, Debug)]
 pub(crate) struct SpillFile(PathBuf);
 
+/// What is in the folder of a store.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) folder: PathBuf,
+    /// Of this store.
+    pub(crate) answers: usize,
+    /// Files that do not open, of whatever store.
+    pub(crate) unreadable: usize,
+}
+
 /// What a file says in clear, and the sealed answer.
 #[derive(Serialize, Deserialize)]
 struct Envelope {
@@ -123,6 +133,24 @@ impl Spill {
             std::fs::read_dir(&self.folder).map_err(|error| trouble(&self.folder, &error))?;
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         Ok(paths.map(SpillFile).filter(|file| file.name().ends_with(SUFFIX)).collect())
+    }
+
+    /// How many answers wait for the store.
+    pub(crate) async fn waiting(&self) -> Result<Waiting> {
+        let spill = self.clone();
+        blocking(move || {
+            let mut waiting =
+                Waiting { folder: spill.folder.to_path_buf(), answers: 0, unreadable: 0 };
+            for file in spill.files()? {
+                match spill.read(file) {
+                    Ok(Some(_)) => waiting.answers += 1,
+                    Ok(None) => {}
+                    Err(_) => waiting.unreadable += 1,
+                }
+            }
+            Ok(waiting)
+        })
+        .await
     }
 
     /// The answer in a file; none where it is another store's, or gone meanwhile.
@@ -316,7 +344,8 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 fn trouble(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(Code::Store, format!("the spill folder {} cannot be used: {error}", path.display()))
+    let text = format!("the spill folder {} cannot be used: {error}", path.display());
+    Error::new(Code::Store, text).with_reason("spill")
 }
 
 async fn blocking<T: Send + 'static>(
