@@ -630,6 +630,21 @@ ZEND_METHOD(Evergrant_Grant, inspect)
 	resume(grant.owner);
 }
 
+ZEND_METHOD(Evergrant_Grant, export)
+{
+	ZEND_PARSE_PARAMETERS_NONE();
+	grant_parts grant = parts_of(Z_OBJ_P(ZEND_THIS));
+	evergrant_string *document = NULL;
+	evergrant_error *error = NULL;
+	evergrant_status status =
+		evergrant_client_export(grant.client, grant.subject, grant.slot, &document, &error);
+	if (succeeded(grant.owner, status, &error)) {
+		RETVAL_STRINGL(evergrant_string_data(document), evergrant_string_length(document));
+		evergrant_string_free(document);
+	}
+	resume(grant.owner);
+}
+
 /* --- A store held to its promises ----------------------------------------------------------------------------------- */
 
 /* A Client that is never opened is what PHP code needs around its calls. */

@@ -190,6 +190,12 @@ namespace Evergrant {
 
         /** All but the secrets. */
         public function inspect(): array {}
+
+        /**
+         * The grant as a document, to go on with elsewhere: put() takes it as document. It is as secret as the tokens in it. Two
+         * stores cannot share a grant: forget it here once it is there.
+         */
+        public function export(): string {}
     }
 
     /** @not-serializable */

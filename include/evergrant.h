@@ -92,7 +92,7 @@ typedef struct evergrant_response evergrant_response;
 // Where to send the browser for consent.
 typedef struct evergrant_start evergrant_start;
 
-// Text with its length.
+// Text with its length. It may be a grant's document, so its memory is wiped when it is freed.
 typedef struct evergrant_string evergrant_string;
 
 // An access token; its memory is wiped when it is freed.
@@ -321,6 +321,14 @@ enum evergrant_status evergrant_client_inspect(const struct evergrant_client *cl
                                                const char *slot,
                                                struct evergrant_string **inspection_json,
                                                struct evergrant_error **error);
+
+// Gets a grant as a document, to go on with elsewhere: give it to `evergrant_client_put` as `document`. It is as secret as the
+// tokens in it. Two stores cannot share a grant: forget it here once it is there.
+enum evergrant_status evergrant_client_export(const struct evergrant_client *client,
+                                              const char *subject,
+                                              const char *slot,
+                                              struct evergrant_string **document,
+                                              struct evergrant_error **error);
 
 // Stores tokens got elsewhere. `tokens_json` has the keys `access_token`, `token_secret` (OAuth 1.0a), `token_type`,
 // `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`; or `document`, as `evergrant export`

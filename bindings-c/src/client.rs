@@ -387,6 +387,31 @@ pub unsafe extern "C" fn evergrant_client_inspect(
     unsafe { call(error, body) }
 }
 
+/// Gets a grant as a document, to go on with elsewhere: give it to `evergrant_client_put` as `document`. It is as secret as the
+/// tokens in it. Two stores cannot share a grant: forget it here once it is there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_client_export(
+    client: *const ClientHandle,
+    subject: *const c_char,
+    slot: *const c_char,
+    document: *mut *mut TextHandle,
+    error: *mut *mut ErrorHandle,
+) -> Status {
+    let body = || {
+        // SAFETY: passed on from the caller.
+        let client = unsafe { handle(client, "client") }?;
+        // SAFETY: passed on from the caller.
+        let output = unsafe { place(document, "document") }?;
+        // SAFETY: passed on from the caller.
+        let grant = unsafe { grant(client, subject, slot) }?;
+        let exported = client.wait(async move { grant.export().await })?;
+        give(output, TextHandle::new(exported.expose()));
+        Ok(())
+    };
+    // SAFETY: passed on from the caller.
+    unsafe { call(error, body) }
+}
+
 /// Stores tokens got elsewhere. `tokens_json` has the keys `access_token`, `token_secret` (OAuth 1.0a), `token_type`,
 /// `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`; or `document`, as `evergrant export`
 /// or another program gave it, and `slot`. `inspection_json` may be NULL.

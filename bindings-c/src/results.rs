@@ -12,12 +12,12 @@ unsafe fn read<T, R>(handle: *const T, absent: R, field: impl FnOnce(&T) -> R) -
     unsafe { handle.as_ref() }.map_or(absent, field)
 }
 
-/// Text with its length.
-pub struct TextHandle(CString);
+/// Text with its length. It may be a grant's document, so its memory is wiped when it is freed.
+pub struct TextHandle(SecretText);
 
 impl TextHandle {
     pub(crate) fn new(text: &str) -> Self {
-        TextHandle(c_text(text))
+        TextHandle(SecretText(c_text(text)))
     }
 }
 
@@ -25,14 +25,14 @@ impl TextHandle {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_string_data(string: *const TextHandle) -> *const c_char {
     // SAFETY: passed on from the caller.
-    unsafe { read(string, ptr::null(), |string| string.0.as_ptr()) }
+    unsafe { read(string, ptr::null(), |string| string.0.0.as_ptr()) }
 }
 
 /// Its length in bytes, without the NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_string_length(string: *const TextHandle) -> usize {
     // SAFETY: passed on from the caller.
-    unsafe { read(string, 0, |string| string.0.as_bytes().len()) }
+    unsafe { read(string, 0, |string| string.0.0.as_bytes().len()) }
 }
 
 /// Frees a string; NULL is fine.

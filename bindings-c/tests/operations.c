@@ -153,6 +153,20 @@ static void put_list_inspect_and_forget_agree(void) {
     evergrant_client_free(client);
 }
 
+static void an_exported_grant_is_a_document_with_its_tokens(void) {
+    evergrant_client *client = open_client();
+    evergrant_string *document = NULL;
+    const char *tokens = "{\"access_token\": \"at\", \"refresh_token\": \"rt of bob\", \"expires_in\": 3600}";
+    CHECK_OK(evergrant_client_put(client, "bob", tokens, NULL, ERROR));
+    CHECK_OK(evergrant_client_export(client, "bob", NULL, &document, ERROR));
+    CHECK_HOLDS(evergrant_string_data(document), "\"evergrant_export\":1");
+    CHECK_HOLDS(evergrant_string_data(document), "rt of bob");
+    evergrant_string_free(document);
+    CHECK_FAILS(evergrant_client_export(client, "nobody", NULL, &document, ERROR), EVERGRANT_NO_GRANT);
+    CHECK_FAILS(evergrant_client_export(client, "bob", NULL, NULL, ERROR), EVERGRANT_INVALID_ARGUMENT);
+    evergrant_client_free(client);
+}
+
 static void a_revoked_token_works_no_more(void) {
     evergrant_client *client = open_client();
     evergrant_token *token = NULL;
@@ -239,6 +253,7 @@ int main(void) {
         TEST(a_body_goes_out_as_it_stands),
         TEST(a_forced_refresh_is_one_request_and_one_event),
         TEST(put_list_inspect_and_forget_agree),
+        TEST(an_exported_grant_is_a_document_with_its_tokens),
         TEST(a_revoked_token_works_no_more),
         TEST(results_that_are_not_wanted_may_be_null),
         TEST(a_test_clock_decides_what_is_due),

@@ -4,6 +4,7 @@ const { inspect } = require('node:util')
 const { AccessToken } = require('./access_token.js')
 const { atOnce, call } = require('./call.js')
 const { EvergrantError } = require('./error.js')
+const { GrantDocument } = require('./grant_document.js')
 const { ApiResponse, standardResponse } = require('./response.js')
 
 /** What one user allowed; see index.d.ts. Made by `client.grant`. */
@@ -103,6 +104,10 @@ class Grant {
 
   async inspect(options) {
     return JSON.parse(await call(options, (leaving) => this.#native.inspect(leaving)))
+  }
+
+  async export(options) {
+    return new GrantDocument(await call(options, (leaving) => this.#native.export(leaving)))
   }
 
   [inspect.custom](_depth, options) {

@@ -85,6 +85,21 @@ export declare class Grant {
 
   /** All that is known of the grant but its secrets, from the store. */
   inspect(options?: Abortable): Promise<Inspection>
+
+  /**
+   * The grant as a document, to go on with elsewhere. Two stores cannot share a grant: forget it here once it is there.
+   *
+   * @example await elsewhere.put('alice', { document: (await grant.export()).text })
+   */
+  export(options?: Abortable): Promise<GrantDocument>
+}
+
+/** A grant as a document, as secret as the tokens in it. Printing or serializing it does not show them. */
+export declare class GrantDocument {
+  private constructor()
+
+  /** The document itself; `put` takes it as `document`. */
+  get text(): string
 }
 
 /** An access token. Printing or serializing it does not show the token. */

@@ -5,6 +5,7 @@ const { checkStore } = require('./check.js')
 const { Client } = require('./client.js')
 const { EvergrantError } = require('./error.js')
 const { Grant } = require('./grant.js')
+const { GrantDocument } = require('./grant_document.js')
 const { ApiResponse } = require('./response.js')
 
-module.exports = { AccessToken, ApiResponse, checkStore, Client, EvergrantError, Grant }
+module.exports = { AccessToken, ApiResponse, checkStore, Client, EvergrantError, Grant, GrantDocument }

@@ -174,4 +174,17 @@ impl NativeGrant {
             async move { grant.inspect().await.map(|inspection| json(&inspection)) },
         )
     }
+
+    /// The grant as a document: a secret.
+    #[napi]
+    pub fn export<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+    ) -> napi::Result<Object<'env>> {
+        let grant = self.0.clone();
+        promise(env, leaving, async move {
+            grant.export().await.map(|document| document.expose().to_owned())
+        })
+    }
 }

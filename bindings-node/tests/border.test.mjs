@@ -102,7 +102,7 @@ test('no secret shows when things are printed or serialized', async () => {
   const token = await grant.accessToken()
   const error = await client.grant('nobody').accessToken().catch((error) => error)
   const refused = await client.finish('http://127.0.0.1:9/callback?code=sbx.code.canary&state=x').catch((error) => error)
-  const things = [client, grant, token, error, refused, await grant.inspect()]
+  const things = [client, grant, token, error, refused, await grant.inspect(), await grant.export()]
   for (const thing of [...things, { things }]) {
     for (const text of [
       inspect(thing, { depth: null, showHidden: true, getters: false }),

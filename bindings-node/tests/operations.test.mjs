@@ -140,6 +140,15 @@ test('tokens got elsewhere are usable in one step', async () => {
   await assert.rejects(client.grant('carol').accessToken(), failure('no_grant', { subject: 'carol', retryable: false }))
 })
 
+test('a grant that was exported goes on elsewhere', async () => {
+  const grant = (await sandbox.loggedIn()).grant('alice')
+  const exported = await grant.export()
+  const client = new Client(sandbox.options())
+  await client.put('carol', { document: exported.text })
+  assert.equal((await client.grant('carol').accessToken()).token, (await grant.accessToken()).token)
+  await assert.rejects(client.grant('nobody').export(), failure('no_grant', { subject: 'nobody', retryable: false }))
+})
+
 test('a grant is listed, inspected, refreshed, revoked and forgotten', async () => {
   const client = await sandbox.loggedIn()
   await sandbox.logIn(client, 'bob')

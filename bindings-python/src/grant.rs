@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::error::border;
 use crate::face::Ready;
-use crate::results::{AccessToken, NOTHING, to_text};
+use crate::results::{AccessToken, GrantDocument, NOTHING, to_text};
 use evergrant::{ApiRequest, options_from_json};
 use pyo3::IntoPyObjectExt;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -118,6 +118,11 @@ impl Grant {
     fn _inspect(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let grant = self.core.clone();
         self.client.get().run(py, async move { grant.inspect().await.map(|found| to_text(&found)) })
+    }
+
+    fn _export(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let grant = self.core.clone();
+        self.client.get().run(py, async move { grant.export().await.map(GrantDocument::from) })
     }
 
     fn __repr__(&self) -> String {

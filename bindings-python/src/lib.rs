@@ -29,7 +29,7 @@ mod _evergrant {
     #[pymodule_export]
     use super::grant::Grant;
     #[pymodule_export]
-    use super::results::{AccessToken, Finished, Start};
+    use super::results::{AccessToken, Finished, GrantDocument, Start};
     #[cfg(feature = "testing")]
     #[pymodule_export]
     use super::testing::TestingSandbox;

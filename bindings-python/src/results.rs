@@ -101,6 +101,30 @@ impl AccessToken {
     }
 }
 
+/// A grant as a document, to go on with elsewhere: `put(subject, document=exported.text)`. Its text is in `text` only.
+#[pyclass(frozen, module = "evergrant")]
+pub(crate) struct GrantDocument(evergrant::Secret);
+
+impl From<evergrant::Secret> for GrantDocument {
+    fn from(document: evergrant::Secret) -> Self {
+        GrantDocument(document)
+    }
+}
+
+#[pymethods]
+impl GrantDocument {
+    /// The document itself, as secret as the tokens in it.
+    #[getter]
+    fn text(&self) -> &str {
+        self.0.expose()
+    }
+
+    #[expect(clippy::unused_self, reason = "Python calls it on an object")]
+    fn __repr__(&self) -> &'static str {
+        "GrantDocument(text='[redacted]')"
+    }
+}
+
 /// Python's `None`, as the outcome of an operation that gives nothing.
 pub(crate) const NOTHING: Option<bool> = None;
 

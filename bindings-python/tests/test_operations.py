@@ -164,6 +164,17 @@ async def test_tokens_got_elsewhere_can_be_put(client: Any) -> None:
     assert (await settled(client.grant("bob").access_token())).token == "elsewhere"
 
 
+async def test_an_exported_grant_goes_on_elsewhere_and_shows_no_secret(client: Any) -> None:
+    await settled(client.put("alice", access_token="canary-access", refresh_token="canary-refresh", expires_in=3600))
+    exported = await settled(client.grant("alice").export())
+    assert "canary" not in repr(exported) and "canary" not in str(exported)
+    assert json.loads(exported.text)["tokens"]["refresh"] == "canary-refresh"
+    await settled(client.put("bob", document=exported.text))
+    assert (await settled(client.grant("bob").access_token())).token == "canary-access"
+    with pytest.raises(evergrant.NoGrantError):
+        await settled(client.grant("nobody").export())
+
+
 async def test_grants_are_listed_with_their_slots(client: Any) -> None:
     assert await settled(client.list()) == []
     await settled(client.put("alice", access_token="a"))

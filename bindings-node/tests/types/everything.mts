@@ -6,6 +6,7 @@ import {
   Client,
   EvergrantError,
   Grant,
+  GrantDocument,
   checkStore,
   type CheckReport,
   type ClientOptions,
@@ -95,6 +96,8 @@ inspection.trail[0]?.what
 await grant.revoke({ force: true, timeout: 3 })
 await grant.forget()
 await grant.inspect({ signal })
+const exported: GrantDocument = await grant.export({ signal })
+await client.put('alice', { document: exported.text })
 await client.put('alice', { refreshToken: 'text', expiresIn: 10, scope: 'a b' })
 const list: Inspection[] = await client.list()
 const due: DueGrant[] = await client.due({ within: 600, limit: 10, after: { subject: 'alice' }, signal })

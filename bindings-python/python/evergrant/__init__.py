@@ -33,7 +33,7 @@ from ._errors import (
     UnknownProviderError,
     UnsupportedError,
 )
-from ._evergrant import AccessToken, Finished, Start, __version__
+from ._evergrant import AccessToken, Finished, GrantDocument, Start, __version__
 from ._response import Headers, Response
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ __all__ = [
     "Error",
     "Finished",
     "Grant",
+    "GrantDocument",
     "Headers",
     "InsecureUrlError",
     "InternalError",

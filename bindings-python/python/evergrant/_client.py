@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         RevokeOptions,
         TokenOptions,
     )
-    from ._evergrant import AccessToken, Finished, Start
+    from ._evergrant import AccessToken, Finished, GrantDocument, Start
     from ._store import TokenStore
 
 
@@ -154,3 +154,8 @@ class Grant(native.Grant):
     def inspect(self) -> Inspection:
         """Everything about the grant but its secrets."""
         return arguments.inspection(self._inspect())
+
+    def export(self) -> GrantDocument:
+        """The grant as a document that ``put`` takes elsewhere; forget it here once it is there."""
+        exported: GrantDocument = self._export()
+        return exported

@@ -7,7 +7,7 @@ from typing_extensions import Unpack, disjoint_base
 
 from ._arguments import TokenOptions
 
-__all__ = ["ERROR_CODES", "AccessToken", "Client", "Finished", "Grant", "Start", "__version__"]
+__all__ = ["ERROR_CODES", "AccessToken", "Client", "Finished", "Grant", "GrantDocument", "Start", "__version__"]
 
 __version__: str
 ERROR_CODES: tuple[str, ...]
@@ -45,6 +45,7 @@ class Grant:
     def _revoke(self, options: str) -> Any: ...
     def _forget(self) -> Any: ...
     def _inspect(self) -> Any: ...
+    def _export(self) -> Any: ...
 
 @final
 class Start:
@@ -69,6 +70,11 @@ class Finished:
     def scope(self) -> list[str]: ...
     @property
     def expires_at(self) -> float | None: ...
+
+@final
+class GrantDocument:
+    @property
+    def text(self) -> str: ...
 
 @final
 class AccessToken:
