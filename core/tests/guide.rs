@@ -44,3 +44,27 @@ fn every_method_of_a_store_is_in_the_guide() {
         );
     }
 }
+
+#[test]
+fn every_reason_of_an_error_is_in_the_guide() {
+    let guide = include_str!("../../docs/errors.md");
+    let mut files = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let mut reasons = std::collections::BTreeSet::new();
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let source = std::fs::read_to_string(path).unwrap();
+        // The stores' own helpers take the reason first, or after the place.
+        for opening in ["with_reason(", "trouble(", "trouble(path,", "refused(endpoint,"] {
+            let after = source.split(opening).skip(1);
+            let literal = after.filter_map(|rest| rest.trim_start().strip_prefix('"'));
+            reasons.extend(literal.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+        }
+    }
+    assert!(reasons.len() > 25, "{reasons:?}");
+    for reason in reasons {
+        assert!(guide.contains(&format!("`{reason}`")), "docs/errors.md lacks the reason {reason}");
+    }
+}
