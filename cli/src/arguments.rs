@@ -99,7 +99,7 @@ pub(crate) enum Command {
     Export(GrantName),
     /// Store tokens that were got elsewhere
     Import(Import),
-    /// Take the grants over that the PHP class oauth_client_class kept in a database
+    /// Take the grants over that the PHP class `oauth_client_class` kept in a database
     ImportPhp(ImportPhp),
     /// Run a provider to test against, on a loopback port
     Sandbox(Sandbox),
@@ -269,9 +269,12 @@ pub(crate) struct Import {
 Nothing is written in the old database. A grant's subject is the `user` of its row, or session:ID where there is none. \
 Grants that are here already stay as they are, so it can be done again for what came since.")]
 pub(crate) struct ImportPhp {
-    /// The old database: sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE, mysql://…, or @FILE or - (standard input) for an
-    /// address that others must not see
-    #[arg(long, value_name = "DATABASE")]
+    #[arg(
+        long,
+        value_name = "DATABASE",
+        help = "The old database: sqlite:FILE, postgres://USER:PASSWORD@HOST/DATABASE, mysql://…, or @FILE or - (standard \
+                input) for an address that others must not see"
+    )]
     pub(crate) from: String,
     /// Its table
     #[arg(long, default_value = "oauth_session")]

@@ -107,11 +107,11 @@ pub(crate) fn import_php(
     let sessions =
         wait(OldTable::parse(secret_of(&import.from)?.expose(), &import.table)?.sessions())?;
     let mut mover = Mover { clients, import, opened: BTreeMap::new() };
-    let moved: Vec<Moved> = sessions.into_iter().map(|session| mover.row(session)).collect();
+    let outcomes: Vec<Moved> = sessions.iter().map(|session| mover.row(session)).collect();
     for client in mover.opened.into_values().flatten() {
         wait(client.close());
     }
-    let rows: Vec<_> = moved
+    let rows: Vec<_> = outcomes
         .iter()
         .map(|moved| {
             let client = moved.client.clone().unwrap_or_default();
@@ -126,8 +126,8 @@ pub(crate) fn import_php(
             ]
         })
         .collect();
-    output.table(&moved, &["ROW", "SERVER", "CLIENT", "SUBJECT", "OUTCOME", "WHY"], &rows)?;
-    let failed = moved.iter().any(|moved| moved.outcome == "failed");
+    output.table(&outcomes, &["ROW", "SERVER", "CLIENT", "SUBJECT", "OUTCOME", "WHY"], &rows)?;
+    let failed = outcomes.iter().any(|moved| moved.outcome == "failed");
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -139,7 +139,7 @@ struct Mover<'a> {
 }
 
 impl Mover<'_> {
-    fn row(&mut self, session: OldSession) -> Moved {
+    fn row(&mut self, session: &OldSession) -> Moved {
         let client = self.client_of(&session.server);
         let moved = |outcome, why: Option<String>| Moved {
             id: session.id.clone(),

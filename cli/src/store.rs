@@ -59,16 +59,16 @@ fn make(
     make: impl Fn(&StoreTables) -> Result<StoreSchema>,
 ) -> Result<ExitCode> {
     let clients = Clients::load(general)?;
-    let mut made = Vec::new();
+    let mut stores = Vec::new();
     for (client, config) in meant(&clients, general, client)? {
-        made.push(Made { client, schema: make(&StoreTables::of(&config)?)? });
+        stores.push(Made { client, schema: make(&StoreTables::of(&config)?)? });
     }
     let row = |made: &Made| {
         let StoreSchema { version, min_reader } = made.schema;
         vec![made.client.clone().unwrap_or_default(), version.to_string(), min_reader.to_string()]
     };
-    let rows: Vec<_> = made.iter().map(row).collect();
-    output.table(&made, &["CLIENT", "SCHEMA", "OLDEST READER"], &rows)?;
+    let rows: Vec<_> = stores.iter().map(row).collect();
+    output.table(&stores, &["CLIENT", "SCHEMA", "OLDEST READER"], &rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
