@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 66a8c6080438d7e046fe0bd3919661643eb7c56e */
+ * Stub hash: 9a9daa3d02b41bf572707c3f6b598dea0128513c */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_check_store, 0, 1, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, store, IS_OBJECT, 0)
@@ -177,12 +177,14 @@ ZEND_END_ARG_INFO()
 
 #define arginfo_class_Evergrant_Grant_inspect arginfo_class_Evergrant_Client_list
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Grant_export, 0, 0, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
 #define arginfo_class_Evergrant_Start___construct arginfo_class_Evergrant_Grant___construct
 
 #define arginfo_class_Evergrant_AccessToken___construct arginfo_class_Evergrant_Grant___construct
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_AccessToken_token, 0, 0, IS_STRING, 0)
-ZEND_END_ARG_INFO()
+#define arginfo_class_Evergrant_AccessToken_token arginfo_class_Evergrant_Grant_export
 
 #define arginfo_class_Evergrant_Response___construct arginfo_class_Evergrant_Grant___construct
 
@@ -225,6 +227,7 @@ ZEND_METHOD(Evergrant_Grant, refresh);
 ZEND_METHOD(Evergrant_Grant, revoke);
 ZEND_METHOD(Evergrant_Grant, forget);
 ZEND_METHOD(Evergrant_Grant, inspect);
+ZEND_METHOD(Evergrant_Grant, export);
 ZEND_METHOD(Evergrant_Start, __construct);
 ZEND_METHOD(Evergrant_AccessToken, __construct);
 ZEND_METHOD(Evergrant_AccessToken, token);
@@ -298,6 +301,7 @@ static const zend_function_entry class_Evergrant_Grant_methods[] = {
 	ZEND_ME(Evergrant_Grant, revoke, arginfo_class_Evergrant_Grant_revoke, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, forget, arginfo_class_Evergrant_Grant_forget, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, inspect, arginfo_class_Evergrant_Grant_inspect, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Grant, export, arginfo_class_Evergrant_Grant_export, ZEND_ACC_PUBLIC)
 	ZEND_FE_END
 };
 

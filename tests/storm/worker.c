@@ -93,15 +93,9 @@ static evergrant_status by_hand(const char *subject, int *status, evergrant_erro
     evergrant_status done = evergrant_client_headers(work.client, subject, NULL, "GET", work.url, NULL, &headers, error);
     if (done == EVERGRANT_OK) *status = send_get(headers);
     if (done == EVERGRANT_OK && *status == 401) {
-        done = evergrant_client_inspect(work.client, subject, NULL, NULL, error); /* a newer token may be in the store */
-        if (done == EVERGRANT_OK) done = evergrant_client_headers(work.client, subject, NULL, "GET", work.url, NULL, &newer, error);
-        if (done == EVERGRANT_OK && strcmp(authorization(newer), authorization(headers)) == 0) {
-            evergrant_headers_free(newer);
-            newer = NULL;
-            done = evergrant_client_refresh(work.client, subject, NULL, NULL, NULL, error);
-            if (done == EVERGRANT_OK)
-                done = evergrant_client_headers(work.client, subject, NULL, "GET", work.url, NULL, &newer, error);
-        }
+        char refused[4096];
+        snprintf(refused, sizeof refused, "{\"refused\": \"%s\"}", authorization(headers));
+        done = evergrant_client_headers(work.client, subject, NULL, "GET", work.url, refused, &newer, error);
         if (done == EVERGRANT_OK) *status = send_get(newer);
     }
     evergrant_headers_free(headers);

@@ -22,12 +22,7 @@ function by_hand(Evergrant\Grant $grant, string $url): int
     $headers = $grant->headers('GET', $url);
     $status = send($url, $headers);
     if ($status === 401) {
-        $grant->inspect(); // looks into the store: a newer token may be there
-        $newer = $grant->headers('GET', $url);
-        if ($newer === $headers) {
-            $grant->refresh();
-            $newer = $grant->headers('GET', $url);
-        }
+        $newer = $grant->headers('GET', $url, ['refused' => $headers['Authorization']]);
         $status = send($url, $newer);
     }
     return $status;
