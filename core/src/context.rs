@@ -16,6 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use tokio::sync::OnceCell;
 
 /// The settings of a client: the same in every process that it is used in.
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) max_response_bytes: u64,
     pub(crate) user_agent: Option<String>,
     pub(crate) clock: Clock,
+    /// OAuth 1.0a: how far the API's clock is ahead of this one, in milliseconds.
+    pub(crate) signing_offset: AtomicI64,
     pub(crate) events: Option<EventSink>,
 }
 
@@ -71,6 +74,7 @@ impl Settings {
             max_response_bytes: config.max_response_bytes,
             user_agent: config.user_agent.clone(),
             clock: Clock::default(),
+            signing_offset: AtomicI64::new(0),
             events,
         };
         if let ProviderSource::Known(provider) = &settings.provider {

@@ -304,6 +304,36 @@ fn a_forced_refresh_tries_a_refused_grant_once_more() {
 }
 
 #[test]
+fn an_oauth1_signature_that_is_dated_wrong_corrects_the_clock_and_is_sent_once_more() {
+    let sandbox = sandbox(LIFETIME);
+    let client = Client::open(oauth1(&sandbox, "memory:")).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    let url = format!("{}/api/me", sandbox.base_url());
+    let statuses = || -> Vec<_> {
+        let journal = sandbox.journal();
+        let calls = journal.iter().filter(|entry| entry.path == "/api/me");
+        calls.map(|entry| entry.status.unwrap()).collect()
+    };
+    sandbox.advance_clock(Duration::from_secs(7200));
+    assert_eq!(get(&client, url.clone()).status, 200);
+    assert_eq!(get(&client, url.clone()).status, 200);
+    assert_eq!(statuses(), [401, 200, 200]);
+
+    // Where the server does not say what is wrong, its Date does.
+    sandbox.advance_clock(Duration::from_secs(7200));
+    sandbox.clear_journal();
+    let now = httpdate::fmt_http_date(sandbox.now());
+    let silent = Fault {
+        status: Some(401),
+        headers: [("date".to_owned(), now)].into(),
+        ..fault(Target::Api, FaultKind::Status)
+    };
+    sandbox.add_fault(silent).unwrap();
+    assert_eq!(get(&client, url).status, 200);
+    assert_eq!(statuses(), [401, 200]);
+}
+
+#[test]
 fn the_three_legged_oauth1_flow_ends_in_a_call() {
     let sandbox = sandbox(LIFETIME);
     let client = Client::open(oauth1(&sandbox, "memory:")).unwrap();

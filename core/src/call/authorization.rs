@@ -7,6 +7,7 @@ use crate::process::random_bytes;
 use crate::provider::Protocol;
 use crate::secret::Secret;
 use crate::store::StoredAccessToken;
+use std::sync::atomic::Ordering;
 use url::Url;
 
 /// The `Authorization` header for a request; `form` is its form-encoded body, which an OAuth 1.0a signature covers.
@@ -27,7 +28,7 @@ pub(crate) fn authorization(
     }
 }
 
-/// Signs with a new nonce and the time of the client's clock.
+/// Signs with a new nonce and the time of the client's clock, as an answer has corrected it.
 pub(crate) fn sign_now<T: AsRef<str>>(
     settings: &Settings,
     request: &Request<'_, T>,
@@ -39,7 +40,8 @@ pub(crate) fn sign_now<T: AsRef<str>>(
         token,
     };
     let nonce = nonce();
-    let timestamp = u64::try_from(settings.now() / 1000).unwrap_or(0);
+    let now = settings.now().saturating_add(settings.signing_offset.load(Ordering::Relaxed));
+    let timestamp = u64::try_from(now / 1000).unwrap_or(0);
     let stamp = Stamp { nonce: &nonce, timestamp };
     sign(request, &credentials, &stamp, SignatureMethod::HmacSha1)
         .map(|signed| signed.authorization)

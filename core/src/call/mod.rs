@@ -8,6 +8,7 @@ pub(crate) use authorization::{authorization, sign_now};
 pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
 
+use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::grant::HeaderOptions;
 use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_followed, same_origin};
@@ -19,12 +20,17 @@ use crate::secret::Secret;
 use crate::store::{Entry, GrantKey, Record, StoredAccessToken};
 use body::Prepared;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::Instant;
 use url::Url;
 
 /// How many redirects are followed.
 const REDIRECTS: u32 = 5;
+
+/// How far off a clock must be to be corrected, in milliseconds: by an answer that says so, and by the `Date` of any other.
+const SECOND: i64 = 1_000;
+const FIVE_MINUTES: i64 = 300_000;
 
 /// Sends `request` with the grant's token; on a 401 renews once and sends it once more (`refresh.md`, A 401 from the API).
 pub(crate) async fn call(
@@ -40,7 +46,10 @@ pub(crate) async fn call(
     let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
     let call = Call { refresher, prepared, entry, limit, deadline };
     let record = refresher.ensure(key, &want, deadline).await?;
-    let (response, with_token) = call.send(&record).await?;
+    let (mut response, mut with_token) = call.send(&record).await?;
+    if with_token && call.corrects_clock(&response) {
+        (response, with_token) = call.send(&record).await?;
+    }
     if !(with_token && call.is_token_refusal(&response)) {
         return Ok(response);
     }
@@ -133,6 +142,35 @@ impl Call<'_> {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
+    /// OAuth 1.0a: whether a 401 comes of a clock that is wrong here or there, by which signatures are dated from now on
+    /// (`refresh.md`, Other kinds of renewal).
+    fn corrects_clock(&self, response: &ApiResponse) -> bool {
+        let settings = &self.refresher.context.settings;
+        if response.status != 401 || settings.protocol() != Protocol::OAuth1 {
+            return false;
+        }
+        let named = |wanted: &str| {
+            let headers = response.headers.iter().filter(move |(name, _)| name == wanted);
+            headers.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+        };
+        let problem = oauth1::Problem::find(named("www-authenticate"), &response.body);
+        let refused = problem.filter(|problem| problem.problem == "timestamp_refused");
+        let is_refused = refused.is_some();
+        let acceptable = refused.and_then(|problem| problem.acceptable_timestamps);
+        let theirs = acceptable
+            .map(|(first, last)| (i64::from(first) + i64::from(last)) * 500)
+            .or_else(|| named("date").first().and_then(|date| from_http_date(date)));
+        let Some(theirs) = theirs else { return false };
+        let offset = theirs.saturating_sub(settings.now());
+        let before = settings.signing_offset.load(Ordering::Relaxed);
+        let wrong_by = (offset - before).abs();
+        let is_wrong = wrong_by > if is_refused { SECOND } else { FIVE_MINUTES };
+        if is_wrong {
+            settings.signing_offset.store(offset, Ordering::Relaxed);
+        }
+        is_wrong
+    }
+
     /// Whether a new token may help: a 401 that does not say that the token is good and allows too little.
     fn is_token_refusal(&self, response: &ApiResponse) -> bool {
         if response.status != 401 {
@@ -156,6 +194,11 @@ fn access_of<'a>(record: &'a Record, entry: &Entry) -> Result<&'a StoredAccessTo
     record.access_of(entry).ok_or_else(|| {
         Error::new(Code::Internal, "a record without access token was called usable")
     })
+}
+
+fn from_http_date(text: &str) -> Option<UnixMillis> {
+    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since_epoch.as_millis()).ok()
 }
 
 /// Whether a header of the application's is a credential by its name.

@@ -104,6 +104,8 @@ pub struct Problem {
     pub problem: String,
     /// `oauth_problem_advice`, text for people.
     pub advice: Option<String>,
+    /// `oauth_acceptable_timestamps`: the first and the last that the server takes.
+    pub acceptable_timestamps: Option<(u32, u32)>,
 }
 
 impl Problem {
@@ -130,7 +132,11 @@ impl Problem {
 
     fn new(parameter: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let problem = parameter("oauth_problem")?;
-        Some(Problem { problem, advice: parameter("oauth_problem_advice") })
+        let acceptable_timestamps = parameter("oauth_acceptable_timestamps").and_then(|range| {
+            let (first, last) = range.split_once('-')?;
+            Some((first.parse().ok()?, last.parse().ok()?))
+        });
+        Some(Problem { problem, advice: parameter("oauth_problem_advice"), acceptable_timestamps })
     }
 }
 
@@ -237,8 +243,10 @@ mod tests {
         assert_eq!(problem.problem, "token_rejected");
         assert_eq!(problem.advice.as_deref(), Some("a b"));
 
-        let problem = Problem::find([], b"oauth_problem=timestamp_refused").unwrap();
-        assert_eq!(problem, Problem { problem: "timestamp_refused".to_owned(), advice: None });
+        let body = b"oauth_problem=timestamp_refused&oauth_acceptable_timestamps=1000-1600";
+        let problem = Problem::find([], body).unwrap();
+        assert_eq!((problem.problem.as_str(), problem.advice), ("timestamp_refused", None));
+        assert_eq!(problem.acceptable_timestamps, Some((1000, 1600)));
         assert_eq!(Problem::find([r#"OAuth realm="x""#], b"<html>"), None);
     }
 
