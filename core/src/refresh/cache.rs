@@ -1,8 +1,8 @@
 //! What this process last saw of each grant. A fresh token is given out from here without touching the store.
 
 use super::policy::Policy;
-use crate::clock::UnixMillis;
-use crate::store::{GrantKey, Record};
+use crate::clock::{UnixMillis, millis};
+use crate::store::{GrantKey, Record, StoredAccessToken};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, RwLock};
@@ -91,6 +91,14 @@ impl Cache {
     fn move_epoch(&self) {
         self.epoch.fetch_add(1, Ordering::Release);
     }
+}
+
+/// Within how many milliseconds every process that uses a grant looks at its record in the store: when its token is due, or
+/// when the cached record is compared.
+pub(crate) fn looked_at_within(record: &Record) -> UnixMillis {
+    let compared = millis(COMPARED_AFTER.as_secs_f64());
+    let lifetime = |access: &StoredAccessToken| Some(access.expires_at? - access.obtained_at);
+    record.access().and_then(lifetime).map_or(compared, |lifetime| lifetime.clamp(0, compared))
 }
 
 fn fresh_until(key: &GrantKey, record: &Record, policy: &Policy) -> UnixMillis {

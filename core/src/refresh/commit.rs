@@ -162,7 +162,7 @@ impl Refresher {
         self.committed(key, &commit, committed).map(Some)
     }
 
-    fn uncommitted(&self, key: &GrantKey) -> Option<Uncommitted> {
+    pub(super) fn uncommitted(&self, key: &GrantKey) -> Option<Uncommitted> {
         self.uncommitted.lock().expect("no holder panics").get(key).cloned()
     }
 

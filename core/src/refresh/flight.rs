@@ -253,7 +253,7 @@ impl Pilot {
         let store = &self.refresher.context.store;
         let owner = OwnerId::of_this_process();
         let stands = match self.refresher.noted(store.load(&self.key).await)? {
-            Some(record) => Some(self.rolled_forward(record).await?),
+            Some(record) => Some(self.refresher.rolled_forward(record).await?),
             None => None,
         };
         if let Some(record) = &stands
@@ -307,28 +307,6 @@ impl Pilot {
                 }
             }
         });
-    }
-
-    /// A store that is behind what this process remembers of the same consent was restored from a backup: the refresh token
-    /// in it was spent long ago. The newer record is written back.
-    async fn rolled_forward(&self, stands: Record) -> Result<Record> {
-        let is_lost = |known: &Arc<Record>| {
-            known.grant_id == stands.grant_id
-                && known.generation > stands.generation
-                && !stands.is_tombstone()
-        };
-        let Some(known) = self.refresher.remembered(&self.key).filter(is_lost) else {
-            return Ok(stands);
-        };
-        let revision = known.revision.max(stands.revision) + 1;
-        let record = Record { revision, ..(*known).clone() };
-        let store = &self.refresher.context.store;
-        if !store.compare_and_set(&self.key, Some(stands.revision), &record).await? {
-            return Ok(stands); // somebody else is writing it
-        }
-        self.tell(Kind::StoreRolledBack, Some(&record), "");
-        self.refresher.remember(record.clone());
-        Ok(record)
     }
 
     /// Somebody else wrote the record meanwhile: what it says now is used.

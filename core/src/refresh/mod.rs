@@ -48,6 +48,9 @@ const CLOSING_COMMITS: Duration = Duration::from_secs(2);
 /// How long a token counts as just renewed, in milliseconds.
 const JUST_RENEWED: i64 = 60_000;
 
+/// How long a process has to write back what it knows better than a restored store, once it has looked.
+const ROLLED_BACK: i64 = 2_000;
+
 /// How often a caller looks again after a flight that did not give what it wanted.
 const ROUNDS: u32 = 4;
 
@@ -182,7 +185,38 @@ impl Refresher {
             self.cache.forget(key);
             return Ok(None);
         };
+        let record = self.rolled_forward(record).await?;
         Ok(Some(self.remember(record)))
+    }
+
+    /// A store that is behind what this process remembers of the same consent was restored from a backup: the refresh token
+    /// in it was spent long ago. The newer record is written back. Another process may know a still newer one, and writes that
+    /// back as soon as it looks: until then nobody spends this one either.
+    async fn rolled_forward(&self, stands: Record) -> Result<Record> {
+        let key = stands.key();
+        let is_lost = |known: &Arc<Record>| {
+            known.grant_id == stands.grant_id
+                && known.generation > stands.generation
+                && !stands.is_tombstone()
+        };
+        let Some(known) = self.remembered(&key).filter(is_lost) else { return Ok(stands) };
+        if self.uncommitted(&key).is_some() {
+            return Ok(stands); // the store is not behind: it has yet to take what is known
+        }
+        let now = self.context.settings.now();
+        let retry = Retry {
+            not_before: now + cache::looked_at_within(&known) + ROLLED_BACK,
+            failures: 1,
+            class: "store_rolled_back".to_owned(),
+            fingerprint: String::new(),
+        };
+        let revision = known.revision.max(stands.revision) + 1;
+        let record = Record { revision, retry: Some(retry), ..(*known).clone() };
+        if !self.context.store.compare_and_set(&key, Some(stands.revision), &record).await? {
+            return Ok(stands); // somebody else is writing it
+        }
+        self.context.settings.tell(Kind::StoreRolledBack, &key, Some(&record), "");
+        Ok((*self.remember(record)).clone())
     }
 
     /// After a 401 that this record's token for `entry` met: a newer record to send the request with again, or none.
