@@ -23,7 +23,7 @@ class Auth(AuthBase):
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         r.headers.update(self._headers(r))
-        r.register_hook("response", self._replay)
+        r.register_hook("response", self._replay)  # type: ignore[no-untyped-call]
         return r
 
     def _headers(self, request: PreparedRequest, refused: str | None = None) -> dict[str, str]:
@@ -47,7 +47,7 @@ class Auth(AuthBase):
         response.close()
         request = response.request.copy()
         request.headers.update(headers)
-        replayed: Response = response.connection.send(request, **kwargs)  # type: ignore[attr-defined]
+        replayed: Response = response.connection.send(request, **kwargs)
         replayed.history.append(response)
         replayed.request = request
         return replayed
