@@ -328,12 +328,20 @@ class Run:
         try:
             stands = grant.inspect()
             if stands["status"] != "active":
+                self.tell_trail(stands)
                 return stands["reason"] or stands["status"]
             grant.refresh(force=True)  # whatever back-off the faults left
             status = grant.get(self.api).status
         except evergrant.Error as error:
             return error.reason or error.code
         return None if status == 200 else f"API status {status}"
+
+    def tell_trail(self, grant: dict[str, Any]) -> None:
+        """What the library itself noted about a grant that does not work."""
+        for entry in grant["trail"]:
+            by = entry.get("by", "")
+            print(f"    {grant['subject']} {entry['at'] / 1000:.3f} generation {entry['generation']} {entry['what']} {by}",
+                  file=sys.stderr, flush=True)
 
     def count_calls(self, evidence: Evidence) -> None:
         for worker in self.workers:

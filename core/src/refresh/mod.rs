@@ -20,7 +20,7 @@ pub(crate) use crate::clock::millis;
 pub(crate) use cache::Cached;
 pub(crate) use policy::{Decision, Freshness, Policy, Refusal, Want, decide};
 
-use crate::clock::boottime;
+use crate::clock::{UnixMillis, boottime};
 use crate::context::Context;
 use crate::detached::protocol::{Refresh, Refreshed};
 use crate::error::{Code, Error, Result};
@@ -48,8 +48,11 @@ const CLOSING_COMMITS: Duration = Duration::from_secs(2);
 /// How long a token counts as just renewed, in milliseconds.
 const JUST_RENEWED: i64 = 60_000;
 
-/// How long a process has to write back what it knows better than a restored store, once it has looked.
-const ROLLED_BACK: i64 = 2_000;
+/// How long a process has to write back what it knows better than a restored store, once it has looked (adr/0008).
+const ROLLED_BACK: UnixMillis = 2_000;
+
+/// The longest back-off, in milliseconds, that a caller without a usable token waits for (adr/0008).
+const SHORT_BACK_OFF: u64 = 2_000;
 
 /// How often a caller looks again after a flight that did not give what it wanted.
 const ROUNDS: u32 = 4;
@@ -152,12 +155,27 @@ impl Refresher {
                     record = self.load(key).await?;
                     looked_into_store = true;
                 }
+                Decision::Refuse(Refusal::BackOff { retry_at })
+                    if self.is_worth_waiting_for(retry_at, deadline) =>
+                {
+                    let pause = u64::try_from(retry_at - now).unwrap_or(0);
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    record = self.load(key).await?;
+                }
                 Decision::NoGrant => return Err(self.no_grant(key)),
                 Decision::Refuse(refusal) => return Err(self.refused(key, refusal)),
             }
         }
         let error = "the grant was written again and again and is still not as wanted";
         self.still_usable(key, &want, Error::new(Code::StoreConflict, error))
+    }
+
+    /// Whether a back-off is so short that a caller is better served by waiting than by an error.
+    fn is_worth_waiting_for(&self, retry_at: UnixMillis, deadline: Instant) -> bool {
+        let settings = &self.context.settings;
+        let pause = u64::try_from(retry_at - settings.now()).unwrap_or(0);
+        let ends = Instant::now() + Duration::from_millis(pause);
+        settings.clock.is_set().is_none() && pause <= SHORT_BACK_OFF && ends < deadline
     }
 
     /// The fresh cached token, without waiting for anything.

@@ -46,7 +46,7 @@ const RANDOM: &[&str] = &[
 
 /// Keys that name the program or the connection and not what it did.
 const LEFT_OUT: &[&str] =
-    &["user_agent", "user-agent", "date", "host", "connection", "valid_until"];
+    &["user_agent", "user-agent", "date", "host", "connection", "valid_until", "by"];
 
 impl Transcript {
     /// The same with stable names for what is random, and `places` (an address, a folder) under theirs.
