@@ -42,6 +42,8 @@ const ROUNDS: u32 = 3;
 const REPEAT_PAUSE: Duration = Duration::from_millis(100);
 /// Pause before a repeat at every other, so that a first request and its answer have time to arrive.
 const STRICT_PAUSE: Duration = Duration::from_secs(2);
+/// The same where the kernel says that the sender is gone, and its connection with it, and the provider has a grace window.
+const GONE_PAUSE: Duration = Duration::from_millis(500);
 /// Waiting for another process: the first and the longest pause between looks at the record.
 const FIRST_LOOK: Duration = Duration::from_millis(25);
 const LAST_LOOK: Duration = Duration::from_millis(250);
@@ -375,7 +377,12 @@ impl Pilot {
     /// How long the attempt of another sender is left alone before the token is sent again.
     fn pause_after(&self, provider: &Provider, held: &Held, earlier: &Intent) -> Duration {
         let since = u64::try_from(self.now() - earlier.last_at.max(earlier.at)).unwrap_or(0);
-        let settling = settling(&provider.rotation).saturating_sub(Duration::from_millis(since));
+        let mut settling = settling(&provider.rotation);
+        let within_grace = provider.rotation.grace.is_some_and(|grace| grace > 0.0);
+        if held.taken_over && within_grace {
+            settling = settling.min(GONE_PAUSE);
+        }
+        let settling = settling.saturating_sub(Duration::from_millis(since));
         if self.another_may_hold_an_answer(held) { settling.max(ANSWER_PAUSE) } else { settling }
     }
 
