@@ -245,11 +245,7 @@ fn refuse_read_only(connection: &Connection, path: &Path) -> Result<()> {
     let read_only =
         connection.is_readonly(rusqlite::MAIN_DB).map_err(|error| store_error(path, &error))?;
     if read_only {
-        return Err(trouble(
-            path,
-            "read_only",
-            "can only be read; expected to be able to write to it",
-        ));
+        return Err(read_only(path));
     }
     Ok(())
 }
@@ -266,11 +262,14 @@ fn store_error(path: &Path, error: &rusqlite::Error) -> Error {
             "locked",
             &format!("is locked by another program for more than {} s", BUSY_TIMEOUT.as_secs()),
         ),
-        Some(ErrorCode::ReadOnly) => {
-            trouble(path, "read_only", "can only be read; expected to be able to write to it")
+        Some(ErrorCode::ReadOnly) => read_only(path),
+        Some(ErrorCode::DiskFull) => full(path),
+        // Where the files beside the database cannot be made or grow, SQLite tells less.
+        Some(ErrorCode::SystemIoFailure) if disk(path).is_some_and(|disk| disk.is_full) => {
+            full(path)
         }
-        Some(ErrorCode::DiskFull) => {
-            trouble(path, "full", "cannot grow: the disk or the file's limit is full")
+        Some(ErrorCode::CannotOpen) if disk(path).is_some_and(|disk| disk.is_read_only) => {
+            read_only(path)
         }
         Some(ErrorCode::NotADatabase) => trouble(
             path,
@@ -286,6 +285,35 @@ fn store_error(path: &Path, error: &rusqlite::Error) -> Error {
         // SQLite's own words name tables and columns, never values.
         _ => trouble(path, "failed", &format!("failed: {error}")),
     }
+}
+
+fn read_only(path: &Path) -> Error {
+    trouble(path, "read_only", "can only be read; expected to be able to write to it")
+}
+
+fn full(path: &Path) -> Error {
+    trouble(path, "full", "cannot grow: the disk or the file's limit is full")
+}
+
+/// What the system says of the disk that a database is on.
+struct Disk {
+    is_full: bool,
+    is_read_only: bool,
+}
+
+#[cfg(unix)]
+fn disk(path: &Path) -> Option<Disk> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(Disk {
+        // One block is less than any write needs.
+        is_full: disk.f_bavail <= 1,
+        is_read_only: disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+    })
+}
+
+#[cfg(not(unix))]
+fn disk(_path: &Path) -> Option<Disk> {
+    None
 }
 
 impl ToSql for Value {
