@@ -242,9 +242,9 @@ fn schema_version(
 }
 
 fn refuse_read_only(connection: &Connection, path: &Path) -> Result<()> {
-    let read_only =
+    let is_read_only =
         connection.is_readonly(rusqlite::MAIN_DB).map_err(|error| store_error(path, &error))?;
-    if read_only {
+    if is_read_only {
         return Err(read_only(path));
     }
     Ok(())
