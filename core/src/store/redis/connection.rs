@@ -9,15 +9,15 @@ use super::server::Server;
 use crate::error::{Code, Error, Result};
 use crate::process::runtime;
 use crate::secret::Secret;
+use crate::store::endpoint::Tls;
+use crate::store::tls;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{
     AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisConnectionInfo,
     RedisError, RedisResult,
 };
 use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
-use rustls_platform_verifier::Verifier;
 use sha1::{Digest, Sha1};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -295,21 +295,8 @@ impl Connection {
         if let Some(config) = self.tls.get() {
             return Ok(Arc::clone(config));
         }
-        let failed = |error: rustls::Error| {
-            self.trouble(
-                "unreachable",
-                &format!("cannot be reached: TLS cannot be set up: {error}"),
-            )
-        };
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Verifier::new(Arc::clone(&provider)).map_err(failed)?;
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(failed)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        Ok(Arc::clone(self.tls.get_or_init(|| Arc::new(config))))
+        let config = tls::client_config(Tls::Verified)?;
+        Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 
     fn settings(&self) -> RedisConnectionInfo {
