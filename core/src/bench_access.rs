@@ -49,6 +49,7 @@ impl StoredGrant {
             generation: self.record.generation,
             tokens: self.record.tokens.clone().ok_or_else(gone)?,
             fencing,
+            owner: self.owner.to_string(),
             at: self.record.updated_at,
             keepalive_at: None,
             hold: None,

@@ -42,6 +42,11 @@ impl Cache {
         self.entries.read().expect("no holder panics").get(key).cloned()
     }
 
+    /// The grants that are known.
+    pub(crate) fn keys(&self) -> Vec<GrantKey> {
+        self.entries.read().expect("no holder panics").keys().cloned().collect()
+    }
+
     /// Keeps a record, unless a newer one is there; gives the one that is kept.
     pub(crate) fn put(&self, record: Record, policy: &Policy) -> Arc<Record> {
         let key = record.key();

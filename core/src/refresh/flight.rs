@@ -209,11 +209,15 @@ impl Pilot {
         match detached.refresh(refresh).await {
             Done::Ok(Refreshed { record, has_renewed }) => {
                 self.has_renewed.store(has_renewed, Ordering::Release);
+                self.refresher.look_at_all_after(&record);
                 Ok(self.refresher.remember(record))
             }
             Done::Failed { error, record } => {
                 match record {
-                    Some(record) => drop(self.refresher.remember(*record)),
+                    Some(record) => {
+                        self.refresher.look_at_all_after(&record);
+                        self.refresher.remember(*record);
+                    }
                     None if error.code() == Code::NoGrant => self.refresher.forget(&self.key),
                     None => {}
                 }
@@ -254,10 +258,7 @@ impl Pilot {
     async fn take_lease(&self, timing: &Timing) -> Result<Lease> {
         let store = &self.refresher.context.store;
         let owner = OwnerId::of_this_process();
-        let stands = match self.refresher.noted(store.load(&self.key).await)? {
-            Some(record) => Some(self.refresher.rolled_forward(record).await?),
-            None => None,
-        };
+        let stands = self.refresher.stands(&self.key).await?;
         if let Some(record) = &stands
             && let Some(committed) = self.refresher.offer_spilled(record).await?
         {
@@ -329,8 +330,7 @@ impl Pilot {
                 Some(changed) => drop(select(Box::pin(look), changed).await),
                 None => look.await,
             }
-            let record = self.refresher.context.store.load(&self.key).await?;
-            match record {
+            match self.refresher.stands(&self.key).await? {
                 Some(record) if Some(record.revision) != before => return Ok(Some(record)),
                 Some(_) => {}
                 None => return Ok(None),
@@ -358,6 +358,7 @@ impl Pilot {
         }
         // A sender that cannot reach the store leaves its answer here, and does so before it is taken for gone.
         if let Some(record) = self.refresher.offer_spilled(&held.record).await? {
+            self.release_after_an_answer(lease, &held, false).await;
             return Ok(Next::Ended(Ok(record)));
         }
         let renewing = Renewing::start(self, lease, asked_at, timing.lease);
@@ -367,7 +368,7 @@ impl Pilot {
                 return self.wait_for_expiry(lease, &held, earlier).await;
             }
             let pause = self.pause_after(provider, &held, earlier);
-            if let Some(next) = self.moved_on_after(pause, lease, &held, Some(earlier)).await? {
+            if let Some(next) = self.moved_on_after(pause, lease, &held, false).await? {
                 return Ok(next);
             }
         }
@@ -403,30 +404,29 @@ impl Pilot {
         pause: Duration,
         lease: &LeaseId,
         held: &Held,
-        intent: Option<&Intent>,
+        sent: bool,
     ) -> Result<Option<Next>> {
         if pause.is_zero() {
             return Ok(None);
         }
         sleep(pause).await;
-        let store = &self.refresher.context.store;
-        let record = self
-            .refresher
-            .noted(store.load(&self.key).await)?
-            .ok_or_else(|| self.refresher.no_grant(&self.key))?;
+        let stands = self.refresher.stands(&self.key).await?;
+        let record = stands.ok_or_else(|| self.refresher.no_grant(&self.key))?;
         if !lease.is_about(&record) {
-            self.release(lease, None).await;
+            self.release_after_an_answer(lease, held, sent).await;
             self.tell(Kind::Waited, Some(&record), "");
             return Ok(Some(Next::Ended(Ok(self.refresher.remember(record)))));
         }
         if let Some(record) = self.refresher.offer_spilled(&record).await? {
+            self.release_after_an_answer(lease, held, sent).await;
             return Ok(Some(Next::Ended(Ok(record))));
         }
         // A second answer changes the token within one generation.
         if record.refresh_token() == held.record.refresh_token() {
             return Ok(None);
         }
-        self.release(lease, intent).await;
+        let note = if sent { Some(&held.intent) } else { held.earlier.as_ref() };
+        self.release(lease, note).await;
         Ok(Some(Next::Again))
     }
 
@@ -532,8 +532,7 @@ impl Pilot {
                     unseen = true;
                     if let Some(pause) = self.pause_before_repeat(provider, held, repeats) {
                         repeats += 1;
-                        let after = self.moved_on_after(pause, lease, held, Some(&held.intent));
-                        if let Some(next) = after.await? {
+                        if let Some(next) = self.moved_on_after(pause, lease, held, true).await? {
                             return Ok(next);
                         }
                         continue;
@@ -550,6 +549,7 @@ impl Pilot {
                         generation: held.record.generation,
                         tokens,
                         fencing: lease.fencing,
+                        owner: lease.owner.to_string(),
                         at: now,
                         keepalive_at: provider.rotation.keepalive_at(now),
                         hold: judged,
@@ -642,7 +642,7 @@ impl Pilot {
 
     /// A mark came to nothing: what is newer is used; if only the lease was lost, whoever has it judges.
     async fn overtaken(&self, lease: &LeaseId, error: Error) -> Result<Next> {
-        let stands = self.refresher.context.store.load(&self.key).await?;
+        let stands = self.refresher.stands(&self.key).await?;
         let record = stands.ok_or_else(|| self.refresher.no_grant(&self.key))?;
         Ok(Next::Ended(if lease.is_about(&record) {
             Err(error.recoded(Code::TemporarilyUnavailable))
@@ -704,6 +704,13 @@ impl Pilot {
             class: class.to_owned(),
             fingerprint,
         }
+    }
+
+    /// Somebody's answer to the generation of this lease came. Where it was attempted more than once, a later attempt may have
+    /// made the new token void: a note says so.
+    async fn release_after_an_answer(&self, lease: &LeaseId, held: &Held, sent: bool) {
+        let note = held.intent.after_an_answer(held.intent.repeats + u32::from(sent));
+        self.release(lease, note.as_ref()).await;
     }
 
     async fn release(&self, lease: &LeaseId, intent: Option<&Intent>) {

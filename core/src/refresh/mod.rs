@@ -29,6 +29,7 @@ use crate::store::{Entry, GrantKey, Mark, Record, Retry};
 use cache::Cache;
 use commit::Uncommitted;
 use flight::{Flight, Flights};
+use futures_util::StreamExt;
 use spill::Spill;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -48,8 +49,15 @@ const CLOSING_COMMITS: Duration = Duration::from_secs(2);
 /// How long a token counts as just renewed, in milliseconds.
 const JUST_RENEWED: i64 = 60_000;
 
+/// The class of the back-off in a record that was written back to a restored store (adr/0008).
+const ROLLED_BACK: &str = "store_rolled_back";
+
 /// How long a process has to write back what it knows better than a restored store, once it has looked (adr/0008).
-const ROLLED_BACK: UnixMillis = 2_000;
+const WRITTEN_BACK: UnixMillis = 2_000;
+
+/// How often, in milliseconds, all that is known is compared with a store that was restored, and how many grants at once.
+const LOOKS_AT_ALL_EVERY: i64 = 5_000;
+const LOOKS_AT_ONCE: usize = 8;
 
 /// The longest back-off, in milliseconds, that a caller without a usable token waits for (adr/0008).
 const SHORT_BACK_OFF: u64 = 2_000;
@@ -71,6 +79,9 @@ pub(crate) struct Refresher {
     /// Whether the last call to the store failed, and when one last did, by the clock that runs through suspension.
     store_is_away: AtomicBool,
     store_was_away_at: AtomicI64,
+    /// Whether all that is known is being compared with a restored store, and when it last was, by the same clock.
+    is_looking_at_all: AtomicBool,
+    looked_at_all_at: AtomicI64,
 }
 
 impl Refresher {
@@ -88,6 +99,8 @@ impl Refresher {
             spill,
             store_is_away: AtomicBool::new(false),
             store_was_away_at: AtomicI64::new(i64::MIN),
+            is_looking_at_all: AtomicBool::new(false),
+            looked_at_all_at: AtomicI64::new(-LOOKS_AT_ALL_EVERY),
         });
         refresher.offer_spills();
         refresher
@@ -198,43 +211,86 @@ impl Refresher {
 
     /// The newest committed record.
     pub(crate) async fn load(self: &Arc<Self>, key: &GrantKey) -> Result<Option<Arc<Record>>> {
-        let loaded = self.noted(self.context.store.load(key).await)?;
-        let Some(record) = loaded.filter(|record| !record.is_tombstone()) else {
+        let Some(record) = self.stands(key).await?.filter(|record| !record.is_tombstone()) else {
             self.cache.forget(key);
             return Ok(None);
         };
-        let record = self.rolled_forward(record).await?;
         Ok(Some(self.remember(record)))
+    }
+
+    /// What stands in the store, tombstones too; where that was set back, what this process knows better stands there then.
+    async fn stands(self: &Arc<Self>, key: &GrantKey) -> Result<Option<Record>> {
+        match self.noted(self.context.store.load(key).await)? {
+            Some(record) => self.rolled_forward(record).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// A store that is behind what this process remembers of the same consent was restored from a backup: the refresh token
     /// in it was spent long ago. The newer record is written back. Another process may know a still newer one, and writes that
     /// back as soon as it looks: until then nobody spends this one either.
-    async fn rolled_forward(&self, stands: Record) -> Result<Record> {
+    async fn rolled_forward(self: &Arc<Self>, stands: Record) -> Result<Record> {
         let key = stands.key();
         let is_lost = |known: &Arc<Record>| {
             known.grant_id == stands.grant_id
                 && known.generation > stands.generation
                 && !stands.is_tombstone()
         };
-        let Some(known) = self.remembered(&key).filter(is_lost) else { return Ok(stands) };
+        let Some(known) = self.remembered(&key).filter(is_lost) else {
+            self.look_at_all_after(&stands);
+            return Ok(stands);
+        };
         if self.uncommitted(&key).is_some() {
             return Ok(stands); // the store is not behind: it has yet to take what is known
         }
         let now = self.context.settings.now();
         let retry = Retry {
-            not_before: now + cache::looked_at_within(&known) + ROLLED_BACK,
+            not_before: now + cache::looked_at_within(&known) + WRITTEN_BACK,
             failures: 1,
-            class: "store_rolled_back".to_owned(),
+            class: ROLLED_BACK.to_owned(),
             fingerprint: String::new(),
         };
         let revision = known.revision.max(stands.revision) + 1;
         let record = Record { revision, retry: Some(retry), ..(*known).clone() };
-        if !self.context.store.compare_and_set(&key, Some(stands.revision), &record).await? {
+        if !self.context.store.write_back(&key, stands.revision, &record).await? {
             return Ok(stands); // somebody else is writing it
         }
         self.context.settings.tell(Kind::StoreRolledBack, &key, Some(&record), "");
+        self.look_at_all_after(&record);
         Ok((*self.remember(record)).clone())
+    }
+
+    /// Where one record had to be written back, every grant was set back: a process looks at once at all that it knows. It may
+    /// be the only one that knows the newest of some, and have no other reason to look before others spend what is older.
+    pub(super) fn look_at_all_after(self: &Arc<Self>, record: &Record) {
+        let now = self.context.settings.now();
+        let was_set_back = record
+            .retry
+            .as_ref()
+            .is_some_and(|retry| retry.class == ROLLED_BACK && retry.not_before > now);
+        if !was_set_back || self.context.store.needs_a_waiting_caller() {
+            return;
+        }
+        let since = boottime() - self.looked_at_all_at.load(Ordering::Acquire);
+        if since < LOOKS_AT_ALL_EVERY || self.is_looking_at_all.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let refresher = Arc::clone(self);
+        crate::process::runtime().spawn(async move {
+            let keys = futures_util::stream::iter(refresher.cache.keys());
+            let look = |key| {
+                let refresher = Arc::clone(&refresher);
+                async move {
+                    if let Err(error) = refresher.load(&key).await {
+                        let text = error.message();
+                        refresher.context.settings.tell(Kind::StoreTrouble, &key, None, text);
+                    }
+                }
+            };
+            keys.for_each_concurrent(LOOKS_AT_ONCE, look).await;
+            refresher.looked_at_all_at.store(boottime(), Ordering::Release);
+            refresher.is_looking_at_all.store(false, Ordering::Release);
+        });
     }
 
     /// After a 401 that this record's token for `entry` met: a newer record to send the request with again, or none.

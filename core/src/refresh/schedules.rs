@@ -170,7 +170,7 @@ enum Phase {
     Wants { subject: usize, seen: (String, u64) },
     Holds(Box<Flight>),
     Waits(Box<Flight>),
-    Uncommitted { subject: usize, commit: Commit },
+    Uncommitted { subject: usize, commit: Box<Commit> },
 }
 
 struct Sender {
@@ -344,7 +344,7 @@ impl World {
     fn kill(&mut self, sender: usize) {
         let killed = &mut self.senders[sender];
         if let Phase::Uncommitted { subject, commit } = &killed.phase {
-            self.spills.push((*subject, commit.clone()));
+            self.spills.push((*subject, (**commit).clone()));
         }
         killed.incarnation += 1;
         killed.phase = Phase::Idle;
@@ -422,7 +422,7 @@ impl World {
             }
             Phase::Holds(flight) => self.spend(sender, *flight),
             Phase::Waits(flight) => self.wait(sender, *flight),
-            Phase::Uncommitted { subject, commit } => self.commit(sender, subject, commit),
+            Phase::Uncommitted { subject, commit } => self.commit(sender, subject, *commit),
         }
     }
 
@@ -601,6 +601,7 @@ impl World {
                     generation: flight.record.generation,
                     tokens: token.tokens(self.server != Server::NonRotating, now),
                     fencing: flight.lease.fencing,
+                    owner: flight.lease.owner.to_string(),
                     at: now,
                     keepalive_at: None,
                     hold: None,
@@ -643,16 +644,17 @@ impl World {
     /// `Store::commit`: lease and merge in one step, as every store makes it.
     fn commit(&mut self, sender: usize, subject: usize, commit: Commit) -> Checked {
         if std::mem::take(&mut self.senders[sender].store_fails) {
-            self.senders[sender].phase = Phase::Uncommitted { subject, commit };
+            self.senders[sender].phase = Phase::Uncommitted { subject, commit: Box::new(commit) };
             return Ok(());
         }
         if self.holders[subject].is_some_and(|holder| holder.fencing == commit.fencing) {
             self.holders[subject] = None;
         }
         let row = self.row(subject);
-        row.lease.release(commit.fencing, None);
         let stands = &row.record;
-        match stands.merge(&commit) {
+        let merged = stands.merge(&commit);
+        row.lease.settle(&commit, matches!(merged, Merged::Write(_)));
+        match merged {
             Merged::Write(next) => {
                 let is_second = next.generation == stands.generation;
                 if is_second && next.tokens != stands.tokens && next.alternate != stands.tokens {
@@ -690,8 +692,8 @@ impl World {
         if !row.lease.is_held_by(&flight.lease, &store_now) {
             return Ok(());
         }
-        row.lease.release(flight.lease.fencing, intent);
         if flight.lease.is_about(&row.record) {
+            row.lease.release(flight.lease.fencing, intent);
             let before = row.record.clone();
             row.record = Rc::new(before.marked(mark, now));
             let was_marked =
@@ -700,6 +702,8 @@ impl World {
                 self.marked = Some(subject);
                 self.may_be_marked(sender, flight, &before)?;
             }
+        } else {
+            row.lease.release_overtaken(flight.lease.fencing);
         }
         if self.holders[subject].is_some_and(|holder| holder.fencing == flight.lease.fencing) {
             self.holders[subject] = None;

@@ -300,13 +300,13 @@ impl ApplicationStoreAdapter {
     }
 
     /// After a commit: gives back the lease under which it was made, and settles its intent.
-    async fn end_lease(&self, key: &GrantKey, fencing: u64) -> Result<()> {
+    async fn end_lease(&self, key: &GrantKey, commit: &Commit, written: bool) -> Result<()> {
         let held = {
             let mut here = self.here();
             if let Some(row) = here.leases.get_mut(key) {
-                row.release(fencing, None);
+                row.settle(commit, written);
             }
-            here.held.get(key).filter(|(_, held)| *held == fencing).cloned()
+            here.held.get(key).filter(|(_, held)| *held == commit.fencing).cloned()
         };
         match held {
             Some((owner, fencing)) => self.give_back(key, &owner, fencing, None).await,
@@ -390,7 +390,7 @@ impl Store for ApplicationStoreAdapter {
                     Merged::Superseded => None,
                 })
                 .await?;
-            self.end_lease(key, commit.fencing).await?;
+            self.end_lease(key, commit, matches!(updated, Updated::Written(_))).await?;
             Ok(match updated {
                 Updated::Written(record) => Committed::Written(record),
                 Updated::Kept(record) => Committed::Superseded(record),

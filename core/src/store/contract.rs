@@ -148,9 +148,10 @@ impl<R: Rows> Store for Contract<R> {
         async move {
             let committed = self.update(key, |row, _| {
                 let (record, mut lease) = (self.decode(key, row)?, row.lease_row()?);
-                lease.release(commit.fencing, None);
+                let merged = record.merge(commit);
+                lease.settle(commit, matches!(merged, Merged::Write(_)));
                 let next = row.with_lease_row(&lease);
-                Ok(match record.merge(commit) {
+                Ok(match merged {
                     Merged::Write(merged) => {
                         (Some(self.with_record(next, &merged)), Committed::Written(*merged))
                     }
@@ -178,6 +179,25 @@ impl<R: Rows> Store for Contract<R> {
             let written = self.update(key, |row, _| {
                 let matches = row.header.revision == expected;
                 Ok((matches.then(|| self.with_record(row.clone(), record)), matches))
+            });
+            Ok(written.await?.unwrap_or(false))
+        }
+        .boxed()
+    }
+
+    fn write_back<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        expected: u64,
+        record: &'a Record,
+    ) -> BoxFuture<'a, Result<bool>> {
+        async move {
+            let written = self.update(key, |row, _| {
+                let matches = row.header.revision == expected;
+                let mut lease = row.lease_row()?;
+                lease.outlive(record);
+                let next = self.with_record(row.with_lease_row(&lease), record);
+                Ok((matches.then_some(next), matches))
             });
             Ok(written.await?.unwrap_or(false))
         }
@@ -254,12 +274,13 @@ impl<R: Rows> Store for Contract<R> {
                 if !standing.is_held_by(lease, &read.now) {
                     return Ok((None, None));
                 }
-                standing.release(lease.fencing, intent);
-                let next = row.with_lease_row(&standing);
                 let record = self.decode(key, row)?;
                 if !lease.is_about(&record) {
-                    return Ok((Some(next), None));
+                    standing.release_overtaken(lease.fencing);
+                    return Ok((Some(row.with_lease_row(&standing)), None));
                 }
+                standing.release(lease.fencing, intent);
+                let next = row.with_lease_row(&standing);
                 let marked = record.marked(mark, now);
                 Ok((Some(self.with_record(next, &marked)), Some(marked)))
             });

@@ -1,7 +1,7 @@
 //! The lease beside a record. Its time is the store's: on this host a clock that runs through suspension, and the wall clock
 //! only across boots; a database server's own clock elsewhere.
 
-use super::{Held, Intent, LeaseId, Record};
+use super::{Commit, Held, Intent, LeaseId, Record};
 use crate::clock::{Clock, UnixMillis, boottime};
 use crate::owner::{OwnerId, boot_id};
 use serde::{Deserialize, Serialize};
@@ -130,6 +130,31 @@ impl LeaseRow {
         if self.fencing == fencing && self.lease.is_some() {
             self.lease = None;
             self.intent = intent.cloned();
+        }
+    }
+
+    /// Gives the lease back, if it is this one, and leaves the note as it stands: it is about a later generation.
+    pub(crate) fn release_overtaken(&mut self, fencing: u64) {
+        let intent = self.intent.clone();
+        self.release(fencing, intent.as_ref());
+    }
+
+    /// A backup brought this row back: its lease is of the past, and fencing numbers go on from the newer `record`'s.
+    pub(crate) fn outlive(&mut self, record: &Record) {
+        self.lease = None;
+        self.fencing = self.fencing.max(record.committed_fencing) + 1;
+    }
+
+    /// What a commit settles: the lease and the note of its own sender. Where its answer was `written` although somebody took
+    /// the lease since, the same token may have been sent once more, and the new one be void: a note says so.
+    pub(crate) fn settle(&mut self, commit: &Commit, written: bool) {
+        let is_own = |lease: &Lease| lease.owner == commit.owner;
+        if self.fencing == commit.fencing && self.lease.as_ref().is_some_and(is_own) {
+            self.release(commit.fencing, None);
+        } else if self.fencing > commit.fencing && written {
+            let next = Intent::after_the_answer(commit);
+            self.intent =
+                self.intent.take().filter(|noted| noted.is_about_the_same(&next)).or(Some(next));
         }
     }
 }

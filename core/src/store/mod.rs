@@ -172,6 +172,17 @@ pub(crate) trait Store: Send + Sync {
         commit: &'a Commit,
     ) -> BoxFuture<'a, Result<Committed>>;
 
+    /// Writes `record` over a row of this revision that an old backup brought back; says whether it did. Its lease is of the
+    /// past too.
+    fn write_back<'a>(
+        &'a self,
+        key: &'a GrantKey,
+        expected: u64,
+        record: &'a Record,
+    ) -> BoxFuture<'a, Result<bool>> {
+        self.compare_and_set(key, Some(expected), record)
+    }
+
     /// Writes `record` if the row's revision is `expected` (`None`: if there is no row); says whether it did.
     fn compare_and_set<'a>(
         &'a self,

@@ -149,8 +149,7 @@ fn consent_and_forgetting_do_what_they_do_in_the_model() {
 #[test]
 fn lease_and_intent_do_what_they_do_in_the_model() {
     let small = model::Record::new(0, model::Token::default());
-    let intents =
-        [None, Some((0, 1, false)), Some((0, 1, true)), Some((0, 2, false)), Some((1, 1, true))];
+    let intents = [None, Some((0, 1, 0)), Some((0, 1, 1)), Some((0, 2, 0)), Some((1, 1, 1))];
     for (intent, gives_back, leaves) in intents
         .into_iter()
         .flat_map(|intent| (0..5).flat_map(move |n| [true, false].map(|l| (intent, n, l))))
@@ -159,18 +158,18 @@ fn lease_and_intent_do_what_they_do_in_the_model() {
             record: small,
             lease: None,
             fencing: 1,
-            intent: intent.map(|(grant, generation, repeated)| model::Intent {
+            intent: intent.map(|(grant, generation, repeats)| model::Intent {
                 grant,
                 generation,
-                repeated,
+                repeats,
             }),
         };
-        let note = |(grant, generation, repeated): (u8, u8, bool)| Intent {
+        let note = |(grant, generation, repeats): (u8, u8, u8)| Intent {
             grant_id: GRANTS[usize::from(grant)].to_owned(),
             generation: generation.into(),
             at: 0,
             last_at: 0,
-            repeats: repeated.into(),
+            repeats: repeats.into(),
         };
         let mut lease = LeaseRow { lease: None, fencing: 1, intent: intent.map(note) };
         let owner = OwnerId::parse(":0:1:1:a").unwrap();
@@ -180,19 +179,19 @@ fn lease_and_intent_do_what_they_do_in_the_model() {
             let expected = row.acquire(model::Owner::Sender(0), Mechanisms::ALL);
             let held = lease.acquire(record_of(small), &owner, ttl, 0, &now).unwrap();
             assert_eq!(held.fencing, u64::from(expected.fencing));
-            assert_eq!(held.earlier.is_some(), expected.earlier, "{intent:?}");
+            let earlier = held.earlier.map_or(0, |earlier| earlier.repeats + 1);
+            assert_eq!(earlier, u32::from(expected.earlier), "{intent:?}");
         }
         let other = OwnerId::parse(":0:1:1:b").unwrap();
         assert!(lease.acquire(record_of(small), &other, ttl, 0, &now).is_err());
-        let left = model::Intent { grant: 0, generation: 1, repeated: false };
+        let left = model::Intent { grant: 0, generation: 1, repeats: 0 };
         row.release(gives_back, leaves.then_some(left));
-        lease.release(gives_back.into(), leaves.then(|| note((0, 1, false))).as_ref());
+        lease.release(gives_back.into(), leaves.then(|| note((0, 1, 0))).as_ref());
         assert_eq!(lease.lease.is_some(), row.lease.is_some());
-        let noted =
-            lease.intent.map(|intent| (intent.grant_id, intent.generation, intent.repeats > 0));
+        let noted = lease.intent.map(|intent| (intent.grant_id, intent.generation, intent.repeats));
         let expected = row.intent.map(|intent| {
             let grant_id = GRANTS[usize::from(intent.grant)].to_owned();
-            (grant_id, u64::from(intent.generation), intent.repeated)
+            (grant_id, u64::from(intent.generation), u32::from(intent.repeats))
         });
         assert_eq!(noted, expected);
     }

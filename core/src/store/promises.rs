@@ -58,7 +58,10 @@ fn options() -> CheckOptions {
 }
 
 /// What a store of the application's own does not give, whatever its methods; and what it does not with two methods only.
-const NOT_OF_AN_APPLICATION: &[&str] = &["an_authorization_transaction_ends_by_its_time"];
+const NOT_OF_AN_APPLICATION: &[&str] = &[
+    "an_authorization_transaction_ends_by_its_time",
+    "a_late_answer_leaves_a_note_where_the_token_may_have_been_sent_again",
+];
 const NOT_WITH_LOAD_AND_SAVE_ONLY: &[&str] = &[
     "writes_at_once_lose_none",
     "tombstones_are_not_listed",

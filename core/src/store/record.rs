@@ -291,6 +291,28 @@ impl Intent {
         }
     }
 
+    /// The note that the token of an answer may be void before it is sent.
+    pub(crate) fn after_the_answer(commit: &Commit) -> Self {
+        Intent {
+            grant_id: commit.grant_id.clone(),
+            generation: commit.generation + 1,
+            at: commit.at,
+            last_at: commit.at,
+            repeats: 0,
+        }
+    }
+
+    /// The same, of the answer that one of several `attempts` at what this note is about got; none where there was only one.
+    pub(crate) fn after_an_answer(&self, attempts: u32) -> Option<Self> {
+        let next = Intent { generation: self.generation + 1, repeats: 0, ..self.clone() };
+        Some(next).filter(|_| attempts > 1)
+    }
+
+    /// Whether both are about one generation.
+    pub(crate) fn is_about_the_same(&self, other: &Intent) -> bool {
+        self.grant_id == other.grant_id && self.generation == other.generation
+    }
+
     /// What stood before this note was written.
     pub(crate) fn without_the_last(self) -> Option<Self> {
         Some(Intent { repeats: self.repeats.checked_sub(1)?, ..self })
@@ -308,6 +330,9 @@ pub(crate) struct Commit {
     pub(crate) tokens: Tokens,
     /// The fencing number of the sender's lease.
     pub(crate) fencing: u64,
+    /// Who the sender is.
+    #[serde(default)]
+    pub(crate) owner: String,
     /// When the answer arrived.
     pub(crate) at: UnixMillis,
     /// When disuse would let the new refresh token die.
@@ -674,6 +699,7 @@ pub(crate) mod tests {
             generation,
             tokens,
             fencing,
+            owner: String::new(),
             at: 5,
             keepalive_at: None,
             hold: None,

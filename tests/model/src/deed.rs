@@ -14,7 +14,7 @@ impl Flight {
 
     /// Whether the generation may have been sent before, and nobody saw the answer.
     pub(crate) fn is_repeat(self) -> bool {
-        self.earlier || self.repeat
+        self.earlier > 0 || self.repeat
     }
 
     pub(crate) fn is_about(self, commit: Commit) -> bool {
@@ -65,7 +65,7 @@ impl Scenario {
     /// Whether this flight sends again what may have been sent before, or begins after the store was away: what it read with
     /// its lease may not be the last word.
     pub(crate) fn is_careful(&self, state: &State, flight: Flight) -> bool {
-        let was_away = state.faults.outages < self.faults.outages;
+        let was_away = state.faults.outages < self.faults.outages && flight.earlier > 0;
         was_away && self.mechanisms.has(Mechanism::WaitAfterStoreWasAway)
             || flight.is_repeat() && self.mechanisms.has(Mechanism::RereadBeforeRepeat)
     }
@@ -78,6 +78,7 @@ impl Scenario {
             && self.mechanisms.has(Mechanism::PauseBeforeRepeat);
         // A sender that could not commit tries again every half second; a taker waits a second.
         let others_answer = state.others(who).any(|other| other.answer_in_hand().is_some());
+        let others_answer = others_answer && flight.is_repeat();
         others_request || others_answer && self.mechanisms.has(Mechanism::WaitAfterStoreWasAway)
     }
 
@@ -139,13 +140,10 @@ impl Scenario {
     /// Commits an answer, and takes the sender to what is left to do.
     pub(crate) fn commit(&self, state: &mut State, who: u8, commit: Commit) {
         let before = state.row.record;
-        let clears = match state.row.lease {
-            Some(lease) if !self.mechanisms.has(Mechanism::OwnLeaseOnly) => lease.fencing,
-            _ => commit.fencing,
-        };
-        state.row.release(clears, None);
+        let merged = before.merge(commit, self.mechanisms);
+        state.row.settle(commit, matches!(merged, Merged::Write(_)), self.mechanisms);
         let mut phase = Phase::Idle;
-        match before.merge(commit, self.mechanisms) {
+        match merged {
             Merged::Write(record) => {
                 state.crossed |= state.row.fencing > commit.fencing;
                 state.write(record);
@@ -188,10 +186,11 @@ impl Scenario {
         if !trusts(Mechanism::MarkNeedsLease, is_live) {
             return;
         }
-        state.row.release(flight.fencing, None);
         if !trusts(Mechanism::RereadBeforeMark, is_newest) {
+            state.row.release_overtaken(flight.fencing);
             return;
         }
+        state.row.release(flight.fencing, None);
         let reason = if flight.is_repeat() { Reason::OutcomeLost } else { Reason::Revoked };
         let refused = if self.mechanisms.has(Mechanism::RereadBeforeMark) {
             flight.token
@@ -209,8 +208,7 @@ impl Scenario {
         let family = state.family(before.token);
         if family.alive {
             self.ask_of_loss(state, false);
-        } else if reason == Reason::Revoked && !state.withdrawn && !state.restored && !state.crossed
-        {
+        } else if reason == Reason::Revoked && !state.withdrawn && !state.restored {
             state.breaks(Broken::Unnamed);
         }
     }

@@ -37,6 +37,8 @@ pub enum Mechanism {
     CommitOverridesStatus,
     /// Step 5: a commit clears lease and intent only if they carry its own fencing number.
     OwnLeaseOnly,
+    /// Step 5: an answer written although another took the lease since leaves a note: its token may be void.
+    NoteLateCommit,
     /// Step 5: of two answers to one generation the second is kept.
     Alternate,
     /// Step 6: an answer that could not be committed goes into the spill folder.
@@ -61,7 +63,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// Every one.
-    pub const EACH: [Self; 27] = [
+    pub const EACH: [Self; 28] = [
         Mechanism::Lease,
         Mechanism::LeaseEnds,
         Mechanism::StoresClock,
@@ -79,6 +81,7 @@ impl Mechanism {
         Mechanism::ConditionalCommit,
         Mechanism::CommitOverridesStatus,
         Mechanism::OwnLeaseOnly,
+        Mechanism::NoteLateCommit,
         Mechanism::Alternate,
         Mechanism::Spill,
         Mechanism::SpillFirst,

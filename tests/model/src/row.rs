@@ -82,8 +82,8 @@ pub struct Intent {
     pub grant: u8,
     /// The generation.
     pub generation: u8,
-    /// Whether an earlier note of it was never settled.
-    pub repeated: bool,
+    /// How many earlier notes of it were never settled.
+    pub repeats: u8,
 }
 
 /// An answer on its way to the store.
@@ -128,8 +128,8 @@ pub struct Held {
     pub fencing: u8,
     /// The record as it stands.
     pub record: Record,
-    /// Whether an earlier sender noted this generation and never settled it.
-    pub earlier: bool,
+    /// How many earlier senders noted this generation and never settled it.
+    pub earlier: u8,
 }
 
 impl Record {
@@ -244,14 +244,14 @@ impl Row {
     pub fn acquire(&mut self, owner: Owner, mechanisms: Mechanisms) -> Held {
         let Row { record, intent, .. } = *self;
         let again = self.lease.is_some_and(|lease| lease.owner == owner);
-        let earlier = intent.is_some_and(|intent| {
-            let is_about = record.grant == intent.grant && record.generation == intent.generation;
-            is_about && (!again || intent.repeated)
+        let about = intent.filter(|intent| {
+            (intent.grant, intent.generation) == (record.grant, record.generation)
         });
+        let earlier = about.map_or(0, |intent| intent.repeats + u8::from(!again));
         self.fencing += 1;
         self.lease = Some(Lease { owner, fencing: self.fencing });
         let Record { grant, generation, .. } = record;
-        let note = Intent { grant, generation, repeated: earlier };
+        let note = Intent { grant, generation, repeats: earlier };
         self.intent = mechanisms.has(Mechanism::DurableIntent).then_some(note);
         Held { fencing: self.fencing, record, earlier }
     }
@@ -267,6 +267,25 @@ impl Row {
         if self.is_held(fencing) {
             self.lease = None;
             self.intent = intent;
+        }
+    }
+
+    /// Gives a lease back, if it is this one, and leaves the note as it stands: it is about a later generation.
+    pub fn release_overtaken(&mut self, fencing: u8) {
+        self.release(fencing, self.intent);
+    }
+
+    /// What a commit settles: its own sender's lease and note. Where its answer was `written` although somebody took the lease
+    /// since, a note is left about the new token.
+    pub fn settle(&mut self, commit: Commit, written: bool, mechanisms: Mechanisms) {
+        let standing = self.lease.filter(|_| !mechanisms.has(Mechanism::OwnLeaseOnly));
+        self.release(standing.map_or(commit.fencing, |lease| lease.fencing), None);
+        if self.fencing > commit.fencing && written && mechanisms.has(Mechanism::NoteLateCommit) {
+            let next =
+                Intent { generation: commit.generation + 1, grant: commit.grant, repeats: 0 };
+            let is_next =
+                |noted: &Intent| (noted.grant, noted.generation) == (next.grant, next.generation);
+            self.intent = self.intent.filter(is_next).or(Some(next));
         }
     }
 }

@@ -45,8 +45,8 @@ pub struct Flight {
     pub generation: u8,
     /// The refresh token it spends.
     pub token: Token,
-    /// Whether an earlier sender left an intent for this generation.
-    pub earlier: bool,
+    /// How many earlier senders left an intent for this generation.
+    pub earlier: u8,
     /// Whether it sent this generation itself and saw no answer.
     pub repeat: bool,
     /// Whether it was stopped for so long that its lease was over.

@@ -206,14 +206,14 @@ impl Steps<'_> {
     fn holds(&mut self, who: u8, flight: Flight) {
         let scenario = self.scenario;
         let host = scenario.host(who);
-        let takes_over = flight.earlier && !flight.repeat;
+        let takes_over = flight.earlier > 0 && !flight.repeat;
         let found = self.from.spills_of(host).find(|commit| flight.is_about(*commit));
         if let (Some(commit), true) = (found, takes_over && self.has(Mechanism::SpillFirst)) {
             if self.from.up {
                 self.does(who, "finds the answer in the spill folder and commits it", |state| {
                     scenario.commit(state, who, commit);
                     state.unspill(host, commit);
-                    state.row.release(flight.fencing, None);
+                    state.row.release(flight.fencing, scenario.doubt(flight));
                 });
             }
             return;
@@ -239,7 +239,7 @@ impl Steps<'_> {
         if !is_last_word && scenario.is_careful(self.from, flight) {
             if self.from.up {
                 self.does(who, "reads once more and finds a newer record", |state| {
-                    state.row.release(flight.fencing, None);
+                    state.row.release(flight.fencing, scenario.doubt(flight));
                     state.sender_mut(who).phase = Phase::Idle;
                 });
             }
@@ -291,15 +291,17 @@ impl Steps<'_> {
     fn unseen(&mut self, who: u8, flight: Flight) {
         let scenario = self.scenario;
         let record = &self.from.row.record;
-        let nothing_to_lose = !flight.earlier && !record.works;
+        let nothing_to_lose = flight.earlier == 0 && !record.works;
         if !flight.repeat && (nothing_to_lose || !scenario.kills_on_reuse(self.from)) {
             self.does(who, "saw no answer and is going to send once more", |state| {
                 state.sender_mut(who).phase = Phase::Holds(Flight { repeat: true, ..flight });
             });
         } else {
             self.does(who, "saw no answer; the intent stays", |state| {
-                if state.up {
+                if state.up && state.row.record.is(flight.grant, flight.generation) {
                     state.row.release(flight.fencing, scenario.intent(flight));
+                } else if state.up {
+                    state.row.release_overtaken(flight.fencing);
                 }
                 state.sender_mut(who).phase = Phase::Idle;
             });
@@ -505,9 +507,18 @@ impl Scenario {
         self.server == Server::Strict || state.faults.late < self.faults.late
     }
 
+    /// Somebody's answer came: where there was another attempt after it, its token may be void.
+    fn doubt(&self, flight: Flight) -> Option<Intent> {
+        let several = flight.earlier + u8::from(flight.repeat) > 1;
+        let note = self
+            .intent(flight)
+            .filter(|_| several && self.mechanisms.has(Mechanism::NoteLateCommit));
+        note.map(|note| Intent { generation: note.generation + 1, repeats: 0, ..note })
+    }
+
     fn intent(&self, flight: Flight) -> Option<Intent> {
         let Flight { grant, generation, earlier, .. } = flight;
-        let note = Intent { grant, generation, repeated: earlier };
+        let note = Intent { grant, generation, repeats: earlier };
         self.mechanisms.has(Mechanism::DurableIntent).then_some(note)
     }
 }

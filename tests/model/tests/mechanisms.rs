@@ -5,9 +5,9 @@
 use Mechanism::{
     Alternate, CheckBeforeSend, CommitOverridesStatus, ConditionalCommit, DeadlineInsideLease,
     Detached, DurableIntent, KernelsWord, Lease, LeaseEnds, LeaseInsideGrace, LookAgain,
-    MarkNeedsLease, NeverParallel, NewGrantId, OwnLeaseOnly, PauseBeforeRepeat, ProvenWritable,
-    RereadBeforeMark, RereadBeforeRepeat, RevokeLateAnswers, RollForward, Spill, SpillFirst,
-    StoresClock, WaitAfterStoreWasAway, WaitWhileTokenWorks,
+    MarkNeedsLease, NeverParallel, NewGrantId, NoteLateCommit, OwnLeaseOnly, PauseBeforeRepeat,
+    ProvenWritable, RereadBeforeMark, RereadBeforeRepeat, RevokeLateAnswers, RollForward, Spill,
+    SpillFirst, StoresClock, WaitAfterStoreWasAway, WaitWhileTokenWorks,
 };
 use evergrant_model::mechanism::{Mechanism, Mechanisms};
 use evergrant_model::provider::Server;
@@ -62,6 +62,7 @@ fn shown_by(mechanism: Mechanism) -> (Scenario, Broken) {
         ConditionalCommit => (consent_and_stop, Broken::V2),
         CommitOverridesStatus => (stop, Broken::V13),
         OwnLeaseOnly => (stop, Broken::V1),
+        NoteLateCommit => (stop, Broken::Unnamed),
         Alternate => (with(LAST_WINS, Faults { stops: 2, ..NONE }), Broken::V13),
         Spill => (outage_and_kill, Broken::V13),
         SpillFirst => (outage_and_kill, Broken::Lost),

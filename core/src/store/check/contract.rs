@@ -36,6 +36,7 @@ promises! {
     Every an_intent_that_was_left_is_found_by_the_next_holder [Acquire Release];
     Every a_commit_clears_the_lease_of_its_own_fencing_number [Acquire Release];
     Every a_commit_leaves_the_lease_of_another_alone [Acquire];
+    BuiltIn a_late_answer_leaves_a_note_where_the_token_may_have_been_sent_again [];
     Every a_commit_overrides_a_mark_made_meanwhile [Acquire Renew Release];
     Every a_holder_that_lost_its_lease_marks_nothing [Acquire Renew Release];
     Every a_loser_never_marks_what_was_renewed_or_consented_to_meanwhile [Acquire Renew Release];
@@ -90,16 +91,22 @@ async fn load(its: &Subject, key: &GrantKey) -> Outcome<Record> {
     })
 }
 
-fn answer(generation: u64, fencing: u64, name: &str) -> Commit {
+/// An answer to a sender that holds no lease any more.
+fn late_answer(name: &str) -> Commit {
     Commit {
         grant_id: "g1".into(),
-        generation,
+        generation: 1,
         tokens: tokens(&format!("{name}-access"), Some(&format!("{name}-refresh"))),
-        fencing,
+        fencing: 0,
+        owner: String::new(),
         at: 5,
         keepalive_at: None,
         hold: None,
     }
+}
+
+fn answer(lease: &LeaseId, name: &str) -> Commit {
+    Commit { fencing: lease.fencing, owner: lease.owner.to_string(), ..late_answer(name) }
 }
 
 async fn committed(its: &Subject, key: &GrantKey, commit: &Commit) -> Outcome<Record> {
@@ -376,7 +383,7 @@ async fn an_intent_that_was_left_is_found_by_the_next_holder(its: Its) -> Kept {
 async fn a_commit_clears_the_lease_of_its_own_fencing_number(its: Its) -> Kept {
     let key = its.grant("commit").await?.key();
     let (lease, _) = its.held(&key, LONG).await?;
-    let answer = answer(1, lease.fencing, "second");
+    let answer = answer(&lease, "second");
     let record = committed(&its, &key, &answer).await?;
     same("the generation after a commit", &record.generation, &2)?;
     same_record("load after a commit", Some(&load(&its, &key).await?), &record)?;
@@ -393,7 +400,8 @@ async fn a_commit_clears_the_lease_of_its_own_fencing_number(its: Its) -> Kept {
 async fn a_commit_leaves_the_lease_of_another_alone(its: Its) -> Kept {
     let key = its.grant("commit without a lease").await?.key();
     let (lease, _) = its.held(&key, LONG).await?;
-    committed(&its, &key, &answer(1, lease.fencing + 1, "second")).await?;
+    committed(&its, &key, &Commit { fencing: lease.fencing + 1, ..answer(&lease, "second") })
+        .await?;
     let acquired = its.store.acquire(&key, &OwnerId::of_this_process(), LONG, 7).await?;
     ensure(
         matches!(acquired, Acquired::Busy(_)),
@@ -402,13 +410,23 @@ async fn a_commit_leaves_the_lease_of_another_alone(its: Its) -> Kept {
     )
 }
 
+async fn a_late_answer_leaves_a_note_where_the_token_may_have_been_sent_again(its: Its) -> Kept {
+    let key = its.grant("late answer").await?.key();
+    let (lease, _) = its.held(&key, LONG).await?;
+    its.store.mark(&key, &lease, &refused(), None, 8).await?;
+    committed(&its, &key, &late_answer("second")).await?;
+    let (_, held) = its.held(&key, LONG).await?;
+    let noted = held.earlier.map(|earlier| earlier.generation);
+    same("the generation of the earlier intent after a late answer", &noted, &Some(2))
+}
+
 async fn a_commit_overrides_a_mark_made_meanwhile(its: Its) -> Kept {
     let key = its.grant("mark and commit").await?.key();
     let (lease, _) = its.held(&key, LONG).await?;
     let marked = its.store.mark(&key, &lease, &refused(), None, 8).await?;
     let status = marked.map(|record| record.status);
     same("the status after a mark", &status, &Some(Status::NeedsConsent))?;
-    committed(&its, &key, &answer(1, 0, "second")).await?;
+    committed(&its, &key, &late_answer("second")).await?;
     let stands = load(&its, &key).await?;
     same("the status and generation", &(stands.status, stands.generation), &(Status::Active, 2))
 }
@@ -427,7 +445,7 @@ async fn a_holder_that_lost_its_lease_marks_nothing(its: Its) -> Kept {
 async fn a_loser_never_marks_what_was_renewed_or_consented_to_meanwhile(its: Its) -> Kept {
     let key = its.grant("mark of a loser").await?.key();
     let (lease, _) = its.held(&key, LONG).await?;
-    let renewed = committed(&its, &key, &answer(1, 0, "second")).await?;
+    let renewed = committed(&its, &key, &late_answer("second")).await?;
     let marked = its.store.mark(&key, &lease, &refused(), None, 8).await?;
     ensure(marked.is_none(), "no mark on what was renewed meanwhile", "it marked")?;
     same_record("load of what was renewed", Some(&load(&its, &key).await?), &renewed)?;

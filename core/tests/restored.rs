@@ -1,0 +1,113 @@
+//! A database that was set back to an older state under running processes: nobody spends what was spent long ago (adr/0008).
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use evergrant::{Client, RefreshOptions, TokenOptions, wait};
+use evergrant_sandbox::Sandbox;
+use serde_json::json;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+use support::{Folder, consent, oauth2, refresh_requests, sandbox};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn open(sandbox: &Sandbox, folder: &Folder) -> Client {
+    Client::open(oauth2(sandbox, &folder.database(), &json!({}))).unwrap()
+}
+
+fn renew(client: &Client, subject: &str) {
+    let options = RefreshOptions { force: true, ..RefreshOptions::default() };
+    wait(client.grant(subject).refresh(options)).unwrap();
+}
+
+/// The generation that a client finds in the store, once it has put right what it knows better.
+fn looked_at(client: &Client, subject: &str) -> u64 {
+    wait(client.grant(subject).inspect()).unwrap().generation
+}
+
+fn later(clients: &[&Client], sandbox: &Sandbox, by: Duration) {
+    sandbox.advance_clock(by);
+    let now = sandbox.now().duration_since(UNIX_EPOCH).unwrap();
+    for client in clients {
+        client.set_test_clock(Some(i64::try_from(now.as_millis()).unwrap()));
+    }
+}
+
+struct Backup {
+    database: rusqlite::Connection,
+}
+
+impl Backup {
+    fn of(folder: &Folder) -> Self {
+        let database = rusqlite::Connection::open(folder.file("tokens.db")).unwrap();
+        database.execute_batch("CREATE TABLE backup AS SELECT * FROM evergrant_grants").unwrap();
+        Backup { database }
+    }
+
+    fn restore(&self) {
+        let rows = "BEGIN IMMEDIATE; DELETE FROM evergrant_grants; \
+                    INSERT INTO evergrant_grants SELECT * FROM backup; COMMIT";
+        self.database.execute_batch(rows).unwrap();
+    }
+
+    fn generation(&self, subject: &str) -> u64 {
+        let query = "SELECT generation FROM evergrant_grants WHERE subject = ?";
+        self.database.query_row(query, [subject], |row| row.get(0)).unwrap()
+    }
+}
+
+#[test]
+fn a_process_that_meets_one_grant_set_back_writes_back_all_that_it_knows() {
+    let (sandbox, folder) = (sandbox(HOUR), Folder::new());
+    let (knows_most, knows_less) = (open(&sandbox, &folder), open(&sandbox, &folder));
+    for subject in ["alice", "bob"] {
+        wait(consent(&knows_most, &sandbox, subject));
+    }
+    let backup = Backup::of(&folder);
+    renew(&knows_most, "alice");
+    assert_eq!(looked_at(&knows_less, "alice"), 2);
+    renew(&knows_most, "alice");
+    renew(&knows_most, "bob");
+
+    backup.restore();
+    assert_eq!(looked_at(&knows_less, "alice"), 2);
+    assert_eq!(looked_at(&knows_most, "bob"), 2);
+    let give_up = Instant::now() + Duration::from_secs(10);
+    while backup.generation("alice") < 3 {
+        assert!(
+            Instant::now() < give_up,
+            "who knows the newest of alice did not look at her grant"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+
+    let sent = refresh_requests(&sandbox);
+    later(&[&knows_most, &knows_less], &sandbox, HOUR);
+    for subject in ["alice", "bob"] {
+        wait(knows_less.grant(subject).access_token(TokenOptions::default())).unwrap();
+    }
+    assert_eq!(refresh_requests(&sandbox), sent + 2);
+}
+
+#[test]
+fn a_lease_that_a_backup_brings_back_keeps_nobody_waiting() {
+    let (sandbox, folder) = (sandbox(HOUR), Folder::new());
+    let client = open(&sandbox, &folder);
+    wait(consent(&client, &sandbox, "alice"));
+    let backup = Backup::of(&folder);
+    // As if the backup had been made while another process, which lives on, was renewing.
+    let held = json!({"owner": "another-host:1:2:3:x", "boot": "", "until_boottime": 0, "until_wall": i64::MAX / 2});
+    backup
+        .database
+        .execute("UPDATE backup SET lease = ?, fencing = 7", [held.to_string()])
+        .unwrap();
+    renew(&client, "alice");
+
+    backup.restore();
+    assert_eq!(looked_at(&client, "alice"), 2);
+    let asked = Instant::now();
+    renew(&client, "alice");
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(backup.generation("alice"), 3);
+}
