@@ -183,7 +183,7 @@ class Rekey(Act):
         self.run.extra_config["encryption"] = {"keys": [self.NEW, self.OLD]}
 
     def go(self) -> None:
-        from storm import EVERGRANT
+        from providers import EVERGRANT
 
         self.wait(self.at)
         command = [str(EVERGRANT), "rekey", "--json", "--config", str(self.run.command_line_configuration())]

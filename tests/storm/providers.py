@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 TREE = Path(__file__).resolve().parent.parent.parent
+BUILD = os.environ.get("STORM_BUILD", "debug")
+"""Which build of the library is run: `debug` or `release`."""
+EVERGRANT = TREE / "target" / BUILD / "evergrant"
 SERVERS = TREE / "tests" / "servers"
 sys.path.insert(0, str(SERVERS))
 import consent as browser  # noqa: E402
@@ -109,7 +113,7 @@ class Sandbox(Provider):
 
     def command(self, manner: Manner) -> list[Any]:
         lifetime = ["--access-token-lifetime", manner.lifetime]
-        return [TREE / "target/debug/evergrant", "sandbox", "--port", 0, "--json", *lifetime]
+        return [EVERGRANT, "sandbox", "--port", 0, "--json", *lifetime]
 
     def endpoints(self) -> dict[str, Any]:
         return {

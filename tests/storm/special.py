@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import evergrant
-from storm import EVERGRANT, Run
+from providers import EVERGRANT
+from storm import Run
 from stores import Postgres, Sqlite
 from verdict import Evidence, Found, broken, examine
 

@@ -20,19 +20,19 @@ from typing import Any
 
 import evergrant
 from acts import ACTS, Act, child_of
-from providers import PROVIDERS, TREE, Manner, Provider
+from providers import BUILD, EVERGRANT, PROVIDERS, TREE, Manner, Provider
 from proxy import Fault, Proxy, hashed
 from stores import STORES, Store
 from verdict import Evidence, Found, broken, examine
 
+PHP = TREE / ("target/php-release" if BUILD == "release" else "target/php")
 LANGUAGES: dict[str, list[Any]] = {
-    "rust": [TREE / "target/debug/evergrant-storm-worker"],
+    "rust": [TREE / "target" / BUILD / "evergrant-storm-worker"],
     "python": [sys.executable, TREE / "tests/storm/worker.py"],
     "node": ["node", TREE / "tests/storm/worker.mjs"],
-    "php": ["php", "-d", f"extension={TREE / 'target/php/modules/evergrant.so'}", TREE / "tests/storm/worker.php"],
-    "c": [TREE / "target/storm/worker-c"],
+    "php": ["php", "-d", f"extension={PHP / 'modules/evergrant.so'}", TREE / "tests/storm/worker.php"],
+    "c": [TREE / "target/storm" / BUILD / "worker-c"],
 }
-EVERGRANT = TREE / "target/debug/evergrant"
 HELPER = {"EVERGRANT_HELPER": str(EVERGRANT)}
 os.environ.update(HELPER)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from providers import PROVIDERS, TREE, Manner
+from providers import BUILD, PROVIDERS, TREE, Manner
 from stores import STORES
 from verdict import Found
 
@@ -109,7 +109,7 @@ def build() -> None:
     log = PLACE / "build.log"
     print("storm: building the library, the command line and the workers", flush=True)
     with log.open("w") as output:
-        done = subprocess.run([TREE / "tests/storm/build"], stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        done = subprocess.run([TREE / "tests/storm/build", BUILD], stdout=output, stderr=output, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         sys.exit(f"storm: the build failed:\n{log.read_text()[-4000:]}")
     print(f"storm: built in {time.monotonic() - started:.0f} s", flush=True)

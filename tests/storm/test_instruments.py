@@ -254,6 +254,16 @@ def test_a_promise_that_is_broken_is_told(promise: str, seen: Evidence, words: s
     assert words in told
 
 
+def test_an_answer_that_its_sender_read_and_did_not_commit_before_it_was_killed_died_with_it() -> None:
+    killed = lost_answer("x1", "x2", 8.4)
+    killed.fault, killed.fault_at = "kill-sender after", 8.5
+    read, repeated = refresh("t1", "t2", 8.0), refresh("t1", None, 20.0)
+    seen = evidence(killed, read, repeated, generation=1, trial="outcome_lost")
+    assert examine(seen, {"t1": "u0"}).died == {"u0"}
+    seen = evidence(killed, *CALM)
+    assert examine(seen, {"t1": "u0"}).died == set()
+
+
 def test_a_repeat_beside_a_request_under_way_is_told_whatever_was_promised() -> None:
     seen = evidence(*CALM[:1], refresh("t2", "t3", 16.2, ended_at=18.0), refresh("t2", "t3", 17.0))
     assert complaints(seen, {}) == ["1 repeats beside a request under way"]

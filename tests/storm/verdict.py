@@ -12,6 +12,8 @@ from proxy import TokenRequest
 
 NO_SOONER_THAN = 0.75
 """The median age of a token at its refresh, as a part of its lifetime."""
+COMMITS_WITHIN_SECONDS = 2.0
+"""How long a sender has had an answer, at most, that it has not committed yet."""
 
 
 @dataclass
@@ -128,15 +130,16 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
         if token is not None and entry.issued != entry.presented:
             counts["forked"] += bool(token.successors - {entry.issued})
             token.successors.add(entry.issued)
-        if not entry.delivered and token is not None and entry.issued not in tokens:
+        delivered = entry.delivered and not died_with_its_sender(entry, evidence.journal)
+        if not delivered and token is not None and entry.issued not in tokens:
             died.add(line)
             after_death.setdefault(line, 0)
         generation = token.generation + 1 if token is not None and entry.issued != entry.presented else 0
         if token is not None and entry.issued == entry.presented:
-            token.issued_at, token.delivered, token.lifetime = entry.answered_at, entry.delivered, entry.lifetime
+            token.issued_at, token.delivered, token.lifetime = entry.answered_at, delivered, entry.lifetime
             presented[entry.issued] = []
         else:
-            tokens.setdefault(entry.issued, _Token(line, generation, entry.answered_at, entry.lifetime, entry.delivered))
+            tokens.setdefault(entry.issued, _Token(line, generation, entry.answered_at, entry.lifetime, delivered))
         newest[line] = max(newest.get(line, 0), generation)
     expiries = sum(grant["generation"] - evidence.before[subject]["generation"]
                    for subject, grant in evidence.after.items()
@@ -165,6 +168,14 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
         while_store_away=counts["away"],
         early_repeats=counts["early"],
     )
+
+
+def died_with_its_sender(entry: TokenRequest, journal: list[TokenRequest]) -> bool:
+    """A sender that is killed for one of its requests dies with the answers to others that it has read and not yet committed."""
+    answered_at = entry.answered_at or entry.at
+    killed = any(other.application == entry.application and (other.fault or "").startswith("kill-sender")
+                 and 0 <= (other.fault_at or other.at) - answered_at <= COMMITS_WITHIN_SECONDS for other in journal)
+    return killed and not any(other.presented == entry.issued for other in journal)
 
 
 def is_within(at: float, span: tuple[float, float] | None) -> bool:
