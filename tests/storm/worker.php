@@ -8,7 +8,7 @@ $work = json_decode($argv[1], true);
 $client = new Evergrant\Client($work['config']);
 
 $stopped = false;
-pcntl_async_signals(true);
+// Not asynchronously: PHP 8.2 drops a signal that comes while a call throws an exception.
 pcntl_signal(SIGTERM, function () use (&$stopped) { $stopped = true; });
 
 function tell(array $line): void
@@ -45,6 +45,7 @@ $waiting_since = [];
 $told = microtime(true);
 for ($turn = 0; !$stopped; $turn++) {
     usleep((int) (1e6 / $work['rate'] * mt_rand(50, 150) / 100));
+    pcntl_signal_dispatch();
     $subject = 'u' . $order[intdiv($turn, 2) % count($order)];
     $way = $turn % 2 ? 'headers' : 'request'; // every second call goes through an HTTP client of its own
     $grant = $client->grant($subject);
