@@ -60,7 +60,7 @@ const LOOKS_AT_ALL_EVERY: i64 = 5_000;
 const LOOKS_AT_ONCE: usize = 8;
 
 /// The longest back-off, in milliseconds, that a caller without a usable token waits for (adr/0008).
-const SHORT_BACK_OFF: u64 = 2_000;
+const SHORT_BACK_OFF: u64 = 5_000;
 
 /// How often a caller looks again after a flight that did not give what it wanted.
 const ROUNDS: u32 = 4;
