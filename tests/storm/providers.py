@@ -14,7 +14,8 @@ from typing import Any
 TREE = Path(__file__).resolve().parent.parent.parent
 BUILD = os.environ.get("STORM_BUILD", "debug")
 """Which build of the library is run: `debug` or `release`."""
-EVERGRANT = TREE / "target" / BUILD / "evergrant"
+BUILT = TREE / ("target/storm/cargo/release" if BUILD == "release" else "target/debug")
+EVERGRANT = BUILT / "evergrant"
 SERVERS = TREE / "tests" / "servers"
 sys.path.insert(0, str(SERVERS))
 import consent as browser  # noqa: E402

@@ -20,14 +20,14 @@ from typing import Any
 
 import evergrant
 from acts import ACTS, Act, child_of
-from providers import BUILD, EVERGRANT, PROVIDERS, TREE, Manner, Provider
+from providers import BUILD, BUILT, EVERGRANT, PROVIDERS, TREE, Manner, Provider
 from proxy import Fault, Proxy, hashed
 from stores import STORES, Store
 from verdict import Evidence, Found, broken, examine
 
 PHP = TREE / ("target/php-release" if BUILD == "release" else "target/php")
 LANGUAGES: dict[str, list[Any]] = {
-    "rust": [TREE / "target" / BUILD / "evergrant-storm-worker"],
+    "rust": [BUILT / "evergrant-storm-worker"],
     "python": [sys.executable, TREE / "tests/storm/worker.py"],
     "node": ["node", TREE / "tests/storm/worker.mjs"],
     "php": ["php", "-d", f"extension={PHP / 'modules/evergrant.so'}", TREE / "tests/storm/worker.php"],
