@@ -93,7 +93,7 @@ namespace Evergrant {
          */
         public function __construct(#[\SensitiveParameter] array $config) {}
 
-        /** Options: scope, redirect_uri, prompt, login_hint, parameters, browser_session, slot, timeout. */
+        /** Options: scope, redirect_uri, prompt, reauthenticate, login_hint, parameters, browser_session, slot, timeout. */
         public function begin(string $subject, array $options = []): Start {}
 
         /**

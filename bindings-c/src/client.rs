@@ -133,7 +133,7 @@ pub unsafe extern "C" fn evergrant_client_poll(
 }
 
 /// Begins an authorization: send the user's browser to `evergrant_start_url(*start)`. `options_json` may be NULL; its keys
-/// are `scope`, `redirect_uri`, `prompt`, `login_hint`, `parameters`, `browser_session`, `slot`, `timeout` (seconds).
+/// are `scope`, `redirect_uri`, `prompt`, `reauthenticate`, `login_hint`, `parameters`, `browser_session`, `slot`, `timeout` (seconds).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_client_begin(
     client: *const ClientHandle,

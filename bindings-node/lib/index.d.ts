@@ -187,6 +187,10 @@ export type ErrorCode =
 export interface ClientOptions {
   /** A name of the catalogue, an issuer URL, or a provider of your own. */
   provider: string | ProviderTable
+  /** Files with provider entries of your own. */
+  providerFiles?: string[]
+  /** What the endpoints of the provider's entry leave open. */
+  providerVariables?: Record<string, string>
   clientId: string
   clientSecret?: string | { env: string } | { file: string }
   clientAuthentication?: ClientAuthentication
@@ -236,20 +240,70 @@ export interface ProviderTable {
   tokenEndpoint: string
   /** OAuth 1 (RFC 5849 section 2.1). */
   temporaryCredentialEndpoint?: string
+  /** Where refreshes go, if not to the token endpoint. */
+  refreshEndpoint?: string
   revocationEndpoint?: string
+  introspectionEndpoint?: string
+  userinfoEndpoint?: string
+  deviceAuthorizationEndpoint?: string
+  /** What stands in endpoints as `{name}`, each with a sentence that says what it is. */
+  variables?: Record<string, string>
   clientAuthentication?: ClientAuthentication
+  refreshAuthentication?: ClientAuthentication
+  tokenRequestFormat?: 'form' | 'json'
+  clientIdParameter?: string
+  scopeParameter?: string
   scopeSeparator?: string
   pkce?: 'S256' | 'off'
   authorizationParameters?: Record<string, string>
+  reauthenticationParameters?: Record<string, string>
+  tokenParameters?: Record<string, string>
+  refreshParameters?: Record<string, string>
+  /** Parameters of the callback that API calls need later. */
+  callbackParameters?: string[]
+  authorizationScheme?: string
+  tokenIn?: 'header' | 'query'
+  tokenParameter?: string
   /** What this provider needs to give a refresh token. */
   offline?: { parameters?: Record<string, string>; scope?: string[] }
   /** What it does with used refresh tokens. */
-  rotation?: { grace?: number; killsOnReuse?: boolean; idleDays?: number; earliestRefresh?: number }
+  rotation?: {
+    rotates?: boolean
+    grace?: number
+    killsOnReuse?: boolean
+    idleDays?: number
+    lifetimeDays?: number
+    earliestRefresh?: number
+    leavesOut?: string[]
+  }
+  /** Where the token endpoint's answers have what. */
+  response?: ResponseShape
   /** Words that it says instead of `invalid_grant`. */
   invalidGrantErrors?: string[]
   documentation?: string
   checked?: string
+  source?: string
 }
+
+/** Names of fields in the token endpoint's answers, and what they mean; the standard's where absent. */
+export interface ResponseShape {
+  /** The object that holds the fields. */
+  within?: string
+  accessToken?: string
+  refreshToken?: string
+  expiresIn?: string
+  expiresAt?: string
+  expiresInUnit?: LifetimeUnit
+  /** Seconds, where the answer says nothing. */
+  defaultExpiresIn?: number
+  refreshTokenExpiresIn?: string
+  refreshTokenExpiresInUnit?: LifetimeUnit
+  scope?: string
+  scopeSeparator?: string
+  tokenType?: string
+}
+
+export type LifetimeUnit = 'seconds' | 'milliseconds' | 'hours'
 
 /** An operation that its caller may leave. */
 export interface Abortable {
@@ -266,6 +320,8 @@ export interface BeginOptions extends CallOptions {
   scope?: string | string[]
   redirectUri?: string
   prompt?: string
+  /** Whether the user is to prove once more who they are. */
+  reauthenticate?: boolean
   loginHint?: string
   /** Further parameters of the authorization request. */
   parameters?: Record<string, string>

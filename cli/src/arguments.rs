@@ -103,6 +103,9 @@ pub(crate) enum Command {
     ImportPhp(ImportPhp),
     /// Run a provider to test against, on a loopback port
     Sandbox(Sandbox),
+    /// Look into the catalogue of providers
+    #[command(subcommand)]
+    Providers(ProvidersCommand),
     /// Work on token stores rather than on grants
     #[command(subcommand)]
     Store(StoreCommand),
@@ -118,6 +121,32 @@ pub(crate) enum Command {
         /// The application's process
         #[arg(long, value_name = "PID")]
         of: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProvidersCommand {
+    /// List the providers
+    List {
+        /// Files of your own, which add entries or change keys of some
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Write the table of the guide
+        #[arg(long, hide = true)]
+        markdown: bool,
+    },
+    /// Show all that is known of a provider
+    Show {
+        /// A name of the catalogue
+        name: String,
+        /// Files of your own, which add entries or change keys of some
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Check files of your own: each entry's keys, types and endpoints
+    Check {
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! Which clients there are: tables of a file, or made from the command line.
 
 use crate::arguments::General;
-use evergrant::{Client, Code, Config, Error, Result, catalogue_names, wait};
+use evergrant::{Client, Code, Config, Error, Result, catalogue, wait};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ impl<'a> Clients<'a> {
 
     /// A client that stands in no file, at a provider that needs no description.
     fn unconfigured(&self, name: &str) -> Result<Value> {
-        if !name.contains("://") && !catalogue_names().any(|known| known == name) {
+        if !name.contains("://") && !catalogue(&[])?.contains_key(name) {
             return Err(self.unknown(name));
         }
         let variable = |name: &str| std::env::var(name).ok();
@@ -86,14 +86,11 @@ impl<'a> Clients<'a> {
         let configured: Vec<_> = self.names().collect();
         let configured =
             if configured.is_empty() { "none".to_owned() } else { configured.join(", ") };
-        let catalogue: Vec<_> = catalogue_names().collect();
-        Error::new(
-            Code::UnknownProvider,
-            format!(
-                "no client {name:?}; configured: {configured}; in the catalogue: {}; or an issuer URL",
-                catalogue.join(", ")
-            ),
-        )
+        let text = format!(
+            "no client {name:?}; expected a configured one ({configured}), a name of the catalogue (`evergrant providers \
+             list`), or an issuer URL"
+        );
+        Error::new(Code::UnknownProvider, text)
     }
 }
 

@@ -15,6 +15,7 @@ mod keepalive;
 mod login;
 mod moving;
 mod output;
+mod providers;
 mod rekey;
 mod sandbox;
 mod store;
@@ -58,6 +59,7 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::ImportPhp(import) => return moving::import_php(&clients()?, output, import),
         Command::Sandbox(options) => sandbox::serve(output, options)?,
         Command::Helper { .. } => evergrant::serve_helper()?,
+        Command::Providers(command) => providers::providers(output, command)?,
         Command::Store(command) => return store::store(&arguments.general, output, command),
         Command::Doctor { client } => {
             return doctor::doctor(&arguments.general, output, client.as_deref());

@@ -18,6 +18,12 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// A catalogue name, an issuer URL, or a table of one's own.
     pub provider: ProviderChoice,
+    /// Files with provider entries of one's own, which add to the catalogue or change keys of its entries.
+    #[serde(default)]
+    pub provider_files: Vec<PathBuf>,
+    /// What the endpoints of the provider's entry leave open, such as an account's subdomain.
+    #[serde(default)]
+    pub provider_variables: BTreeMap<String, String>,
     /// The client identifier (RFC 6749 section 2.2), or the consumer key (RFC 5849).
     pub client_id: String,
     /// Its secret; absent for a public client.
@@ -383,6 +389,9 @@ impl Config {
         if let Some(secret) = &mut config.client_secret {
             *secret = SecretSource::Text(secret.resolve("client_secret")?);
         }
+        for path in &mut config.provider_files {
+            *path = absolute("provider_files", path)?;
+        }
         if let Some(path) = &mut config.state_dir {
             *path = absolute("state_dir", path)?;
         }
@@ -448,8 +457,13 @@ enum Naming {
 }
 
 /// Keys whose values are the application's own data, not keys of ours.
-const OWN_DATA: [&str; 7] = [
+const OWN_DATA: [&str; 12] = [
     "authorization_parameters",
+    "reauthentication_parameters",
+    "token_parameters",
+    "refresh_parameters",
+    "provider_variables",
+    "variables",
     "parameters",
     "query",
     "form",

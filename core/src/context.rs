@@ -8,7 +8,9 @@ use crate::event::{Event, EventSink, Kind};
 use crate::http::HttpClient;
 use crate::moving::Registration;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
-use crate::provider::{Endpoints, Protocol, Provider, Rotation, discovery, lookup};
+use crate::provider::{
+    Endpoints, Protocol, Provider, Rotation, TokenUse, UNKNOWN_ROTATION, discovery, lookup,
+};
 use crate::secret::Secret;
 use crate::store::{Entry, GrantKey, Record, Store};
 use base64::Engine;
@@ -48,9 +50,19 @@ impl Settings {
     /// Resolves a configuration: secrets are read, a provider by name or table is checked.
     pub(crate) fn resolve(config: &Config, events: Option<EventSink>) -> Result<Self> {
         let (provider_name, provider) = match &config.provider {
-            ProviderChoice::Name(name) => known(Provider::from_table(lookup(name)?)?),
-            ProviderChoice::Table(table) => known(Provider::from_table((**table).clone())?),
+            ProviderChoice::Name(name) => known(Provider::from_table(
+                lookup(name, &config.provider_files)?,
+                &config.provider_variables,
+            )?),
+            ProviderChoice::Table(table) => {
+                known(Provider::from_table((**table).clone(), &config.provider_variables)?)
+            }
             ProviderChoice::Issuer(issuer) => {
+                if let Some(name) = config.provider_variables.keys().next() {
+                    let text =
+                        format!("provider_variables.{name}: an issuer has none; expected none");
+                    return Err(Error::new(Code::InvalidConfig, text));
+                }
                 discovery::check_issuer(issuer)?;
                 (issuer.clone(), ProviderSource::Issuer(issuer.clone()))
             }
@@ -110,9 +122,26 @@ impl Settings {
         &self,
         provider: &Provider,
     ) -> Result<ClientAuthentication<'_>> {
+        self.authentication_by(provider.client_authentication)
+    }
+
+    /// How it authenticates at a refresh.
+    pub(crate) fn refresh_authentication(
+        &self,
+        provider: &Provider,
+    ) -> Result<ClientAuthentication<'_>> {
+        let usual = provider.client_authentication;
+        self.authentication_by(provider.refresh_authentication.unwrap_or(usual))
+    }
+
+    /// By the configured method, else by `usual` where there is a secret.
+    fn authentication_by(
+        &self,
+        usual: ClientAuthenticationMethod,
+    ) -> Result<ClientAuthentication<'_>> {
         let method = match (self.client_authentication, &self.client_secret) {
             (Some(method), _) => method,
-            (None, Some(_)) => provider.client_authentication,
+            (None, Some(_)) => usual,
             (None, None) => ClientAuthenticationMethod::None,
         };
         let secret = self.client_secret.as_ref().map(Secret::expose);
@@ -138,10 +167,10 @@ impl Settings {
     }
 
     /// What the provider does with used refresh tokens, as far as it is known without asking it.
-    pub(crate) fn rotation(&self) -> Rotation {
+    pub(crate) fn rotation(&self) -> &Rotation {
         match &self.provider {
-            ProviderSource::Known(provider) => provider.rotation,
-            ProviderSource::Issuer(_) => Rotation::default(),
+            ProviderSource::Known(provider) => &provider.rotation,
+            ProviderSource::Issuer(_) => &UNKNOWN_ROTATION,
         }
     }
 
@@ -150,6 +179,14 @@ impl Settings {
         match &self.provider {
             ProviderSource::Known(provider) => provider.endpoints.protocol(),
             ProviderSource::Issuer(_) => Protocol::OAuth2,
+        }
+    }
+
+    /// How the provider's API wants a token.
+    pub(crate) fn token_use(&self) -> &TokenUse {
+        match &self.provider {
+            ProviderSource::Known(provider) => &provider.api,
+            ProviderSource::Issuer(_) => &TokenUse::Type,
         }
     }
 

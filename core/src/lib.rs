@@ -75,7 +75,10 @@ pub use grant::{
 pub use helper::serve as serve_helper;
 pub use moving::{OldSession, OldTable};
 pub use process::{guard, runtime, wait, wait_ticking};
-pub use provider::{Offline, Pkce, Protocol, ProviderTable, Rotation, catalogue_names};
+pub use provider::{
+    Offline, Pkce, Protocol, ProviderStatus, ProviderTable, Rotation, TokenIn, TokenRequestFormat,
+    catalogue,
+};
 pub use refresh::keepalive::{
     DueAfter, DueFor, DueGrant, DueOptions, DueProgress, DueReport, FailedGrant, GrantRef,
     RefreshDueOptions, Stopped,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ALREADY_SENT_SECONDS = 1.0
 """How long after a store went away a request may still arrive whose lease was written before."""
+REVOKED_WITHIN_SECONDS = 20
+"""How long the next process takes at most to revoke what an earlier one could not."""
 
 
 class Act:
@@ -145,7 +147,12 @@ class Change(Act):
             self.run.problems.append(f"{what} of {subject}: {error.code}: {error}")
 
     def finish(self) -> None:
-        """A line that was revoked must be dead; of one that was forgotten or replaced, what came after that."""
+        """A line that was revoked must be dead; of one that was forgotten or replaced, what came after that. A late answer that
+        could not be revoked at once waits in the spill folder for the next process of the application."""
+        with self.run.open("storm-after"):
+            deadline = time.monotonic() + REVOKED_WITHIN_SECONDS
+            while any(self.run.folder.glob("state/spill/*.spill")) and time.monotonic() < deadline:
+                time.sleep(0.1)
         for line, at, what in self.ended:
             token, issued_at = self.run.proxy.newest_of(line)
             if what != "revoke" and issued_at <= at:

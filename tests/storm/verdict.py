@@ -171,10 +171,11 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
 
 
 def died_with_its_sender(entry: TokenRequest, journal: list[TokenRequest]) -> bool:
-    """A sender that is killed for one of its requests dies with the answers to others that it has read and not yet committed."""
+    """With a sender that is killed for one of its requests die the answers to its others: those that it has read and not yet
+    committed, and those that were written to it before the proxy knew."""
     answered_at = entry.answered_at or entry.at
     killed = any(other.application == entry.application and (other.fault or "").startswith("kill-sender")
-                 and 0 <= (other.fault_at or other.at) - answered_at <= COMMITS_WITHIN_SECONDS for other in journal)
+                 and abs((other.fault_at or other.at) - answered_at) <= COMMITS_WITHIN_SECONDS for other in journal)
     return killed and not any(other.presented == entry.issued for other in journal)
 
 

@@ -52,6 +52,10 @@ class Config(TypedDict, total=False):
 
     provider: str | Mapping[str, Any]
     """A name of the catalogue, an issuer URL, or a table of one's own."""
+    provider_files: Sequence[str | os.PathLike[str]]
+    """Files with provider entries of one's own."""
+    provider_variables: Mapping[str, str]
+    """What the endpoints of the provider's entry leave open."""
     client_id: str
     client_secret: str | Mapping[str, str]
     """The text, ``{"env": NAME}`` or ``{"file": PATH}``."""
@@ -76,6 +80,8 @@ class BeginOptions(TypedDict, total=False):
     scope: str | Sequence[str] | None
     redirect_uri: str | None
     prompt: str | None
+    reauthenticate: bool
+    """Whether the user is to prove once more who they are."""
     login_hint: str | None
     parameters: Mapping[str, str] | None
     """Further parameters of the authorization request."""

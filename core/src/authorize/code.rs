@@ -34,6 +34,9 @@ pub(super) fn authorization_url(
             }
         }
     }
+    if options.reauthenticate {
+        extra.extend(provider.reauthentication_parameters.clone());
+    }
     extend_by_options(&mut extra, options);
     let challenge = match provider.pkce {
         Pkce::S256 => {
@@ -49,8 +52,10 @@ pub(super) fn authorization_url(
     let request = AuthorizationRequest {
         authorization_endpoint: endpoint,
         client_id: &context.settings.client_id,
+        client_id_parameter: &provider.client_id_parameter,
         redirect_uri: transaction.redirect_uri.as_deref(),
         scope: &scope,
+        scope_parameter: &provider.scope_parameter,
         scope_separator: &provider.scope_separator,
         state: &transaction.state,
         code_challenge: challenge.as_deref(),

@@ -17,6 +17,7 @@ use crate::refresh::judgement;
 use crate::store::{GrantKey, Pending, Record, Tokens};
 use pending::{Settled, Transaction};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
@@ -31,6 +32,8 @@ pub struct BeginOptions {
     pub redirect_uri: Option<String>,
     /// `prompt` (OpenID Connect Core section 3.1.2.1), such as `consent` or `login`.
     pub prompt: Option<String>,
+    /// Whether the user is to prove once more who they are, though they are logged in.
+    pub reauthenticate: bool,
     /// `login_hint`, such as an e-mail address.
     pub login_hint: Option<String>,
     /// Further parameters of the authorization request.
@@ -159,7 +162,8 @@ pub(crate) async fn finish(
         context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
     }
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
-    let tokens = match callback.outcome {
+    let told = callback_parameters(&provider, &callback);
+    let mut tokens = match callback.outcome {
         CallbackOutcome::Code(code) => {
             code::exchange(context, &provider, &transaction, &code, deadline).await?
         }
@@ -175,6 +179,7 @@ pub(crate) async fn finish(
             return Err(denied(context, &transaction, &answer));
         }
     };
+    tokens.response.extend(told);
     let record = store(context, &key, tokens).await?;
     let settled = Settled { session: transaction.session.clone(), finished: Finished::of(&record) };
     // The grant is stored: what fails now costs only the answer to the same callback coming twice.
@@ -182,6 +187,13 @@ pub(crate) async fn finish(
         context.settings.tell(Kind::StoreTrouble, &key, Some(&record), error.message());
     }
     Ok(Concluded::Granted(Box::new(record)))
+}
+
+/// What the provider says in the callback alone and API calls need later, such as the `realmId` of Intuit.
+fn callback_parameters(provider: &Provider, callback: &Callback) -> Vec<(String, Value)> {
+    let is_kept = |(name, _): &&(String, String)| provider.callback_parameters.contains(name);
+    let kept = callback.parameters.iter().filter(is_kept);
+    kept.map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect()
 }
 
 enum Taken {

@@ -4,7 +4,7 @@ use crate::context::Settings;
 use crate::error::{Code, Error, Result};
 use crate::oauth1::{Credentials, Request, SignatureMethod, Stamp, sign};
 use crate::process::random_bytes;
-use crate::provider::Protocol;
+use crate::provider::{Protocol, TokenUse};
 use crate::secret::Secret;
 use crate::store::StoredAccessToken;
 use std::sync::atomic::Ordering;
@@ -19,13 +19,41 @@ pub(crate) fn authorization(
     form: &[(String, String)],
 ) -> Result<String> {
     match settings.protocol() {
-        Protocol::OAuth2 => Ok(format!("{} {}", access.token_type, access.token.expose())),
+        Protocol::OAuth2 => {
+            let scheme = match settings.token_use() {
+                TokenUse::Type => &access.token_type,
+                TokenUse::Scheme(scheme) => scheme,
+                TokenUse::Query(name) => return Err(only_in_the_query(settings, name)),
+            };
+            Ok(format!("{scheme} {}", access.token.expose()))
+        }
         Protocol::OAuth1 => {
             let secret = access.secret.as_ref().map_or("", Secret::expose);
             let request = Request::new(method, url).with_form(form);
             sign_now(settings, &request, Some((access.token.expose(), secret)))
         }
     }
+}
+
+/// The URL that carries a grant where the API takes its token in a query parameter only (RFC 6750 section 2.3).
+pub(crate) fn url_with_token(
+    settings: &Settings,
+    access: &StoredAccessToken,
+    url: &Url,
+) -> Option<Url> {
+    let TokenUse::Query(name) = settings.token_use() else { return None };
+    let mut url = url.clone();
+    url.query_pairs_mut().append_pair(name, access.token.expose());
+    Some(url)
+}
+
+fn only_in_the_query(settings: &Settings, name: &str) -> Error {
+    let provider = &settings.provider_name;
+    let text = format!(
+        "the API of {provider} takes its token in the query parameter {name:?} and in no header; expected a request \
+         through this library, or one with the access token in its query"
+    );
+    Error::new(Code::Unsupported, text).with_provider(provider)
 }
 
 /// Signs with a new nonce and the time of the client's clock, as an answer has corrected it.

@@ -4,7 +4,7 @@ mod authorization;
 mod body;
 mod request;
 
-pub(crate) use authorization::{authorization, sign_now};
+pub(crate) use authorization::{authorization, sign_now, url_with_token};
 pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
 
@@ -112,12 +112,16 @@ impl Call<'_> {
         with_body: bool,
     ) -> Result<HttpResponse> {
         let mut headers = self.prepared.headers.clone();
+        let mut with_token = None;
         if let Some(record) = token {
             let form = if with_body { self.prepared.form.as_slice() } else { &[] };
             let access = access_of(record, &self.entry)?;
             let settings = &self.refresher.context.settings;
-            let value = authorization(settings, access, method, url, form)?;
-            headers.push(("authorization".to_owned(), value));
+            with_token = url_with_token(settings, access, url);
+            if with_token.is_none() {
+                let value = authorization(settings, access, method, url, form)?;
+                headers.push(("authorization".to_owned(), value));
+            }
         } else {
             headers.retain(|(name, _)| !is_for_one_origin(name));
         }
@@ -126,7 +130,7 @@ impl Call<'_> {
         }
         let request = HttpRequest {
             method: method.to_owned(),
-            url: url.clone(),
+            url: with_token.unwrap_or_else(|| url.clone()),
             headers,
             body: if with_body { self.prepared.body.clone() } else { Body::None },
             timeout: self.time_left(),

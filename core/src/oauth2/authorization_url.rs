@@ -11,10 +11,14 @@ pub struct AuthorizationRequest<'a> {
     pub authorization_endpoint: &'a Url,
     /// The client registration.
     pub client_id: &'a str,
+    /// Name of its parameter: `client_id` in the standard.
+    pub client_id_parameter: &'a str,
     /// Where the answer goes; none where the provider knows only one.
     pub redirect_uri: Option<&'a str>,
     /// Scopes asked for; the parameter is left out when there are none.
     pub scope: &'a [&'a str],
+    /// Name of their parameter: `scope` in the standard.
+    pub scope_parameter: &'a str,
     /// What stands between scopes: a space in the standard, a comma at some providers.
     pub scope_separator: &'a str,
     /// Binds the answer to this attempt.
@@ -78,7 +82,8 @@ impl AuthorizationRequest<'_> {
         if self.authorization_endpoint.fragment().is_some() {
             return Err(AuthorizationUrlError::Fragment);
         }
-        let is_reserved = |name: &str| RESERVED.contains(&name);
+        let own = [self.client_id_parameter, self.scope_parameter];
+        let is_reserved = |name: &str| RESERVED.contains(&name) || own.contains(&name);
         if let Some((name, _)) = self.extra.iter().find(|(name, _)| is_reserved(name)) {
             return Err(AuthorizationUrlError::ReservedParameter(name.clone()));
         }
@@ -99,13 +104,13 @@ impl AuthorizationRequest<'_> {
         pieces.collect::<Vec<_>>().join("&")
     }
 
-    fn parameters(&self) -> impl Iterator<Item = (&'static str, String)> {
+    fn parameters(&self) -> impl Iterator<Item = (&str, String)> {
         let scope = self.scope.join(self.scope_separator);
         [
             ("response_type", Some("code".to_owned())),
-            ("client_id", Some(self.client_id.to_owned())),
+            (self.client_id_parameter, Some(self.client_id.to_owned())),
             ("redirect_uri", self.redirect_uri.map(str::to_owned)),
-            ("scope", Some(scope).filter(|scope| !scope.is_empty())),
+            (self.scope_parameter, Some(scope).filter(|scope| !scope.is_empty())),
             ("state", Some(self.state.to_owned())),
             ("code_challenge", self.code_challenge.map(str::to_owned)),
             ("code_challenge_method", self.code_challenge.map(|_| "S256".to_owned())),
@@ -139,6 +144,8 @@ mod tests {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let request = AuthorizationRequest {
             authorization_endpoint: &Url::parse(endpoint).unwrap(),
+            client_id_parameter: "client_id",
+            scope_parameter: "scope",
             client_id: "s6BhdRkqt3",
             redirect_uri: Some("https://client.example.com/cb"),
             scope: &["files.read", "a+b"],
@@ -165,6 +172,8 @@ mod tests {
         let endpoint = Url::parse("https://a.example/").unwrap();
         let request = AuthorizationRequest {
             authorization_endpoint: &endpoint,
+            client_id_parameter: "client_id",
+            scope_parameter: "scope",
             client_id: "id",
             redirect_uri: None,
             scope: &[],
@@ -182,6 +191,8 @@ mod tests {
         let endpoint = Url::parse("https://a.example/").unwrap();
         let request = AuthorizationRequest {
             authorization_endpoint: &endpoint,
+            client_id_parameter: "client_id",
+            scope_parameter: "scope",
             client_id: "id",
             redirect_uri: None,
             scope: &["a", "b"],

@@ -139,13 +139,14 @@ fn basic(client_id: &str, client_secret: &str) -> Secret {
 mod tests {
     use super::*;
     use crate::oauth2::token_request::Grant;
+    use std::collections::BTreeMap;
 
     const GRANT: Grant<'_> = Grant::ClientCredentials { scope: None };
 
     fn request(method: &str, secret: Option<&str>) -> TokenRequest {
         let method = ClientAuthenticationMethod::from_name(method).unwrap();
         let authentication = ClientAuthentication::new(method, "s6BhdRkqt3", secret).unwrap();
-        TokenRequest::new(&GRANT, &authentication, &[]).unwrap()
+        TokenRequest::new(&GRANT, &authentication, &BTreeMap::new()).unwrap()
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod bearer;
 pub mod callback;
 pub mod client_authentication;
 pub mod error_response;
+pub mod expiry;
 mod json;
 pub mod metadata;
 pub mod pkce;
@@ -25,7 +26,8 @@ pub use client_authentication::{
     ClientAuthentication, ClientAuthenticationMethod, MissingClientSecret,
 };
 pub use error_response::ErrorResponse;
+pub use expiry::{Expiry, LifetimeUnit};
 pub use json::BodyError;
 pub use metadata::{Metadata, MetadataError};
 pub use token_request::{Grant, ReservedParameter, TokenRequest};
-pub use token_response::{LifetimeUnit, ResponseShape, TokenResponse, TokenResponseError};
+pub use token_response::{ResponseShape, TokenResponse, TokenResponseError};

@@ -2,6 +2,7 @@
 
 use super::client_authentication::ClientAuthentication;
 use crate::secret::Secret;
+use std::collections::BTreeMap;
 use std::fmt;
 use thiserror::Error;
 use url::form_urlencoded;
@@ -94,9 +95,9 @@ impl TokenRequest {
     pub fn new(
         grant: &Grant<'_>,
         client_authentication: &ClientAuthentication<'_>,
-        extra: &[(String, String)],
+        extra: &BTreeMap<String, String>,
     ) -> Result<Self, ReservedParameter> {
-        if let Some((name, _)) = extra.iter().find(|(name, _)| RESERVED.contains(&name.as_str())) {
+        if let Some(name) = extra.keys().find(|name| RESERVED.contains(&name.as_str())) {
             return Err(ReservedParameter(name.clone()));
         }
         let mut request = TokenRequest::default();
@@ -116,6 +117,15 @@ impl TokenRequest {
     /// Adds a parameter.
     pub fn push(&mut self, name: &str, value: &str) {
         self.form.push((name.to_owned(), Secret::from(value)));
+    }
+
+    /// Gives a parameter the name that a provider has for it.
+    pub fn rename(&mut self, standard: &str, own: &str) {
+        for (name, _) in &mut self.form {
+            if name == standard {
+                own.clone_into(name);
+            }
+        }
     }
 
     /// The values that an echo of the request would give away.
@@ -171,7 +181,7 @@ mod tests {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let public =
             ClientAuthentication::new(ClientAuthenticationMethod::None, "id", None).unwrap();
-        TokenRequest::new(&grant, &public, &extra.iter().map(owned).collect::<Vec<_>>())
+        TokenRequest::new(&grant, &public, &extra.iter().map(owned).collect())
     }
 
     fn refresh_token(text: &str) -> Grant<'_> {

@@ -3,6 +3,7 @@
 //!
 //! The parser's leniency ends at the access token: without one there is no answer.
 
+use super::expiry::{Expiry, LifetimeUnit};
 use super::json::{self, BodyError, Fields};
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -23,12 +24,23 @@ pub struct ResponseShape {
     pub refresh_token: String,
     /// Name of the access token's lifetime's field.
     pub expires_in: String,
+    /// Name of the field with the time at which the access token ends.
+    pub expires_at: String,
+    /// The unit of the access token's lifetime.
+    pub expires_in_unit: LifetimeUnit,
+    /// Seconds for which an access token is valid where the answer says nothing about it.
+    pub default_expires_in: Option<u32>,
     /// Name of the refresh token's lifetime's field.
     pub refresh_token_expires_in: String,
-    /// The unit of both lifetimes.
-    pub expires_in_unit: LifetimeUnit,
-    /// What stands between the scopes of a text; a space also stands for any other white space.
-    pub scope_separator: String,
+    /// The unit of the refresh token's lifetime.
+    pub refresh_token_expires_in_unit: LifetimeUnit,
+    /// Name of the scopes' field.
+    pub scope: String,
+    /// What stands between the scopes of a text, where that is not what stands between those that are asked for; a space also
+    /// stands for any other white space.
+    pub scope_separator: Option<String>,
+    /// The type of the access token, where the answer's own is left out or says something else.
+    pub token_type: Option<String>,
 }
 
 impl Default for ResponseShape {
@@ -38,22 +50,16 @@ impl Default for ResponseShape {
             access_token: "access_token".to_owned(),
             refresh_token: "refresh_token".to_owned(),
             expires_in: "expires_in".to_owned(),
-            refresh_token_expires_in: "refresh_token_expires_in".to_owned(),
+            expires_at: "expires_at".to_owned(),
             expires_in_unit: LifetimeUnit::Seconds,
-            scope_separator: " ".to_owned(),
+            default_expires_in: None,
+            refresh_token_expires_in: "refresh_token_expires_in".to_owned(),
+            refresh_token_expires_in_unit: LifetimeUnit::Seconds,
+            scope: "scope".to_owned(),
+            scope_separator: None,
+            token_type: None,
         }
     }
-}
-
-/// Unit of a lifetime.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LifetimeUnit {
-    /// As the standard has it.
-    #[default]
-    Seconds,
-    /// Thousandths of a second.
-    Milliseconds,
 }
 
 /// A successful answer.
@@ -63,12 +69,12 @@ pub struct TokenResponse {
     pub access_token: Secret,
     /// `token_type` in the provider's own case; compare it in any case.
     pub token_type: Option<String>,
-    /// Seconds from the answer on; none where the provider told none, null, 0 or nothing readable.
-    pub expires_in: Option<u32>,
+    /// When the access token ends; none where the provider told none, null, 0 or nothing readable.
+    pub expiry: Option<Expiry>,
     /// `refresh_token`; none where it is missing, null or empty, which means: keep the old one.
     pub refresh_token: Option<Secret>,
-    /// Seconds from the answer on, as for `expires_in`; not in the standard.
-    pub refresh_token_expires_in: Option<u32>,
+    /// When the refresh token ends; not in the standard.
+    pub refresh_token_expiry: Option<Expiry>,
     /// Granted scopes; none where the provider told none, which means: as before, or as asked.
     pub scope: Option<Vec<String>>,
     /// `id_token` (OpenID Connect Core section 3.1.3.3), not verified.
@@ -81,9 +87,9 @@ impl fmt::Debug for TokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenResponse")
             .field("token_type", &self.token_type)
-            .field("expires_in", &self.expires_in)
+            .field("expiry", &self.expiry)
             .field("refresh_token", &self.refresh_token)
-            .field("refresh_token_expires_in", &self.refresh_token_expires_in)
+            .field("refresh_token_expiry", &self.refresh_token_expiry)
             .field("scope", &self.scope)
             .field("id_token", &self.id_token)
             .field("raw", &self.raw.keys().collect::<Vec<_>>())
@@ -128,19 +134,34 @@ impl TokenResponse {
         let raw = json::parse_json_or_form(media_type, body)?;
         let fields = fields_within(&raw, shape)?;
         let text = |name: &str| json::text(fields, name);
-        let lifetime =
-            |name: &str| fields.get(name).and_then(|value| seconds(value, shape.expires_in_unit));
+        let separator = shape.scope_separator.as_deref().unwrap_or(" ");
         Ok(TokenResponse {
             access_token: access_token(fields, &shape.access_token)?,
-            token_type: text("token_type").map(str::to_owned),
-            expires_in: lifetime(&shape.expires_in),
+            token_type: shape.token_type.clone().or_else(|| text("token_type").map(str::to_owned)),
+            expiry: expiry(fields, shape),
             refresh_token: text(&shape.refresh_token).map(Secret::from),
-            refresh_token_expires_in: lifetime(&shape.refresh_token_expires_in),
-            scope: fields.get("scope").and_then(|value| scopes(value, &shape.scope_separator)),
+            refresh_token_expiry: fields
+                .get(&shape.refresh_token_expires_in)
+                .and_then(|value| Expiry::of_lifetime(value, shape.refresh_token_expires_in_unit)),
+            scope: fields.get(&shape.scope).and_then(|value| scopes(value, separator)),
             id_token: text("id_token").map(Secret::from),
             raw,
         })
     }
+}
+
+/// What the answer says of the access token's end, under the names of the entry or under `expires`, which some use.
+fn expiry(fields: &Fields, shape: &ResponseShape) -> Option<Expiry> {
+    let told = [&shape.expires_in, &shape.expires_at].map(|name| fields.get(name));
+    let other = fields.get("expires");
+    if told.iter().all(Option::is_none) && other.is_none() {
+        return shape.default_expires_in.map(Expiry::In);
+    }
+    let [lifetime, time] = told;
+    lifetime
+        .and_then(|value| Expiry::of_lifetime(value, shape.expires_in_unit))
+        .or_else(|| time.and_then(Expiry::of_time))
+        .or_else(|| other.and_then(Expiry::of_either))
 }
 
 fn fields_within<'a>(
@@ -171,24 +192,6 @@ fn access_token(fields: &Fields, name: &str) -> Result<Secret, TokenResponseErro
         }),
         None => Err(TokenResponseError::Missing { field: name.to_owned(), count: fields.len() }),
     }
-}
-
-/// Whole seconds; none for 0, less than 0, and what is no number. A lifetime is advice: one that
-/// cannot be read must not cost the tokens it came with.
-fn seconds(value: &Value, unit: LifetimeUnit) -> Option<u32> {
-    let told = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }?;
-    let seconds = match unit {
-        LifetimeUnit::Seconds => told,
-        LifetimeUnit::Milliseconds => told / 1000.0,
-    };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    // `as` rounds down and stays within bounds, which is what is wanted of 3599.5, -1, 1e300 and NaN.
-    let seconds = seconds as u32;
-    (seconds > 0).then_some(seconds)
 }
 
 fn scopes(value: &Value, separator: &str) -> Option<Vec<String>> {
@@ -237,7 +240,7 @@ mod tests {
         );
         assert_eq!(response.access_token.expose(), "2YotnFZFEjr1zCsicMWpAA");
         assert_eq!(response.token_type.as_deref(), Some("example"));
-        assert_eq!(response.expires_in, Some(3600));
+        assert_eq!(response.expiry, Some(Expiry::In(3600)));
         assert_eq!(response.refresh_token, Some(Secret::from("tGzv3JOkF0XG5Qx2TlKWIA")));
         assert_eq!(response.scope, None);
         assert_eq!(response.raw["example_parameter"], "example_value");
@@ -252,7 +255,7 @@ mod tests {
             let response =
                 TokenResponse::parse(media_type, body, &ResponseShape::default()).unwrap();
             assert_eq!(response.access_token.expose(), "a/b");
-            assert_eq!(response.expires_in, Some(28800));
+            assert_eq!(response.expiry, Some(Expiry::In(28800)));
             assert_eq!(response.raw["x"], "");
         }
     }
@@ -265,27 +268,31 @@ mod tests {
     }
 
     #[test]
-    fn lifetime_is_read_in_every_spelling_and_never_costs_the_tokens() {
+    fn the_end_of_an_access_token_is_read_under_each_of_its_names_and_never_costs_the_tokens() {
         let told = [
-            ("3600", Some(3600)),
-            (r#""3600""#, Some(3600)),
-            (r#"" 3600.0 ""#, Some(3600)),
-            ("3599.9", Some(3599)),
-            ("1e300", Some(u32::MAX)),
-            ("0", None),
-            (r#""0""#, None),
-            ("null", None),
-            ("-1", None),
-            (r#""never""#, None),
-            (r#""NaN""#, None),
-            (r#""""#, None),
-            ("[3600]", None),
+            (r#""expires_in":"3600""#, Some(Expiry::In(3600))),
+            (r#""expires":5183999"#, Some(Expiry::In(5_183_999))),
+            (r#""expires_at":1767225600"#, Some(Expiry::At(1_767_225_600_000))),
+            (r#""expires_at":"2026-01-01T00:00:00Z""#, Some(Expiry::At(1_767_225_600_000))),
+            (r#""expires_in":null,"expires_at":1767225600"#, Some(Expiry::At(1_767_225_600_000))),
+            (r#""expires_in":3600,"expires_at":1767225600"#, Some(Expiry::In(3600))),
+            (r#""expires_in":0"#, None),
+            (r#""expires_in":[3600]"#, None),
+            (r#""x":1"#, None),
         ];
-        for (spelling, expected) in told {
-            let response = with_field(&format!(r#""expires_in":{spelling}"#));
-            assert_eq!(response.expires_in, expected, "{spelling}");
+        for (fields, expected) in told {
+            assert_eq!(with_field(fields).expiry, expected, "{fields}");
         }
-        assert_eq!(parse(r#"{"access_token":"a"}"#).expires_in, None);
+    }
+
+    #[test]
+    fn a_lifetime_that_an_entry_knows_stands_where_the_answer_says_nothing() {
+        let shape = ResponseShape { default_expires_in: Some(3600), ..ResponseShape::default() };
+        let expiry =
+            |body: &str| TokenResponse::parse(JSON, body.as_bytes(), &shape).unwrap().expiry;
+        assert_eq!(expiry(r#"{"access_token":"a"}"#), Some(Expiry::In(3600)));
+        assert_eq!(expiry(r#"{"access_token":"a","expires_in":60}"#), Some(Expiry::In(60)));
+        assert_eq!(expiry(r#"{"access_token":"a","expires_in":0}"#), None, "0 is for ever");
     }
 
     #[test]
@@ -313,17 +320,20 @@ mod tests {
             access_token: "token".to_owned(),
             refresh_token: "refreshToken".to_owned(),
             expires_in_unit: LifetimeUnit::Milliseconds,
-            scope_separator: ",".to_owned(),
+            refresh_token_expires_in_unit: LifetimeUnit::Hours,
+            scope_separator: Some(",".to_owned()),
+            token_type: Some("Bearer".to_owned()),
             ..ResponseShape::default()
         };
         let body = br#"{"ok":true,"data":{"token":"a","refreshToken":"r","expires_in":3600999,
-            "refresh_token_expires_in":"7200000","scope":"a, b"}}"#;
+            "refresh_token_expires_in":"2","token_type":"User Access Token","scope":"a, b"}}"#;
         let response = TokenResponse::parse(JSON, body, &shape).unwrap();
         assert_eq!(response.access_token.expose(), "a");
         assert_eq!(response.refresh_token, Some(Secret::from("r")));
-        assert_eq!(response.expires_in, Some(3600));
-        assert_eq!(response.refresh_token_expires_in, Some(7200));
+        assert_eq!(response.expiry, Some(Expiry::In(3600)));
+        assert_eq!(response.refresh_token_expiry, Some(Expiry::In(7200)));
         assert_eq!(response.scope, Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(response.token_type.as_deref(), Some("Bearer"));
         assert_eq!(response.raw["ok"], true);
 
         let missing = TokenResponse::parse(JSON, b"{}", &shape).unwrap_err();

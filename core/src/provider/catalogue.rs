@@ -1,63 +1,211 @@
-//! The built-in entries: one TOML file each, read at first use.
+//! The catalogue: the built-in entries, one TOML file each, listed by `build.rs`; and files of the user's own, which add entries
+//! or change some keys of a built-in one.
 
-use super::ProviderTable;
+use super::{EndpointReader, ProviderStatus, ProviderTable};
 use crate::error::{Code, Error, Result};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use toml::Table;
 
-const ENTRIES: &[(&str, &str)] = &[
-    ("box", include_str!("catalogue/box.toml")),
-    ("freeagent", include_str!("catalogue/freeagent.toml")),
-    ("github", include_str!("catalogue/github.toml")),
-    ("google", include_str!("catalogue/google.toml")),
-    ("microsoft", include_str!("catalogue/microsoft.toml")),
-    ("sandbox", include_str!("catalogue/sandbox.toml")),
-    ("sandbox-oauth1", include_str!("catalogue/sandbox-oauth1.toml")),
-    ("x", include_str!("catalogue/x.toml")),
-    ("x-oauth1", include_str!("catalogue/x-oauth1.toml")),
-];
+include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 
-/// The names of the catalogue.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    ENTRIES.iter().map(|(name, _)| *name)
+/// How many names an error suggests, and how alike they are (Jaro and Winkler's measure, 1 for the same).
+const SUGGESTIONS: usize = 5;
+const ALIKE: f64 = 0.75;
+
+/// The entries by name: the built-in ones and those of `files`. A file holds a table for each of its entries, in JSON where its
+/// name ends so, else in TOML; of a name that is there already only the keys that it has are changed.
+///
+/// # Errors
+/// `invalid_config` for a file that cannot be read, and for an entry with an unknown key, a wrong type or a missing endpoint: it
+/// names file, provider and key, and says what was expected.
+pub fn catalogue(files: &[PathBuf]) -> Result<BTreeMap<String, ProviderTable>> {
+    let own = read(files)?;
+    let names = ENTRIES.iter().map(|(name, _)| (*name).to_owned()).chain(own.keys().cloned());
+    names
+        .map(|name| {
+            let entry = entry(&name, &own)?.expect("the name is of one of them");
+            Ok((name, entry))
+        })
+        .collect()
 }
 
 /// The entry of a name.
-pub(crate) fn lookup(name: &str) -> Result<ProviderTable> {
-    let Some((_, text)) = ENTRIES.iter().find(|(known, _)| *known == name) else {
-        let known: Vec<_> = names().collect();
-        return Err(Error::new(
-            Code::UnknownProvider,
-            format!(
-                "provider: no catalogue entry {name:?}; expected one of {}, an issuer URL, or a table",
-                known.join(", ")
-            ),
-        ));
+pub(crate) fn lookup(name: &str, files: &[PathBuf]) -> Result<ProviderTable> {
+    let own = read(files)?;
+    entry(name, &own)?.ok_or_else(|| unknown(name, &own))
+}
+
+/// An entry of the user's own, and where it stands.
+type Own = BTreeMap<String, Vec<(PathBuf, Table)>>;
+
+fn read(files: &[PathBuf]) -> Result<Own> {
+    let mut own = Own::new();
+    for file in files {
+        for (name, table) in read_file(file)? {
+            own.entry(name).or_default().push((file.clone(), table));
+        }
+    }
+    Ok(own)
+}
+
+fn read_file(file: &Path) -> Result<BTreeMap<String, Table>> {
+    let wrong = |text: String| {
+        Error::new(Code::InvalidConfig, format!("provider_files: {}: {text}", file.display()))
     };
-    let mut table: ProviderTable = toml::from_str(text).map_err(|error| {
-        Error::new(Code::Internal, format!("catalogue entry {name:?}: {}", error.message()))
-    })?;
-    table.name = Some(name.to_owned());
-    Ok(table)
+    let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let expected = "expected a table of keys for each provider";
+    if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        serde_json::from_str(&text).map_err(|error| wrong(format!("{error}; {expected}")))
+    } else {
+        toml::from_str(&text).map_err(|error| wrong(format!("{}; {expected}", error.message())))
+    }
+}
+
+fn entry(name: &str, own: &Own) -> Result<Option<ProviderTable>> {
+    let built_in = ENTRIES.iter().find(|(known, _)| *known == name);
+    let changes = own.get(name).map_or(&[][..], Vec::as_slice);
+    if built_in.is_none() && changes.is_empty() {
+        return Ok(None);
+    }
+    let mut table: Table = match built_in {
+        Some((_, text)) => toml::from_str(text).map_err(|error| of(name, None, error.message()))?,
+        None => Table::new(),
+    };
+    for (_, keys) in changes {
+        table.extend(keys.clone());
+    }
+    let file = changes.last().map(|(file, _)| file.as_path());
+    let mut entry: ProviderTable =
+        table.try_into().map_err(|error: toml::de::Error| of(name, file, error.message()))?;
+    entry.name = Some(name.to_owned());
+    check(&entry).map_err(|error| of(name, file, error.message()))?;
+    Ok(Some(entry))
+}
+
+/// What can be said of an entry before it is used: its endpoints are there and are URLs, with whatever its variables are.
+fn check(entry: &ProviderTable) -> Result<()> {
+    if entry.status == ProviderStatus::Retired {
+        return Ok(());
+    }
+    let named = |name: &String| (name.clone(), "example".to_owned());
+    let variables = entry.variables.keys().map(named).collect();
+    EndpointReader { table: entry, variables: &variables }.read().map(drop)
+}
+
+fn of(name: &str, file: Option<&Path>, text: &str) -> Error {
+    let place = file.map_or_else(|| "the catalogue".to_owned(), |file| file.display().to_string());
+    let code = if file.is_some() { Code::InvalidConfig } else { Code::Internal };
+    Error::new(code, format!("provider {name:?} of {place}: {text}"))
+}
+
+fn unknown(name: &str, own: &Own) -> Error {
+    let names = ENTRIES.iter().map(|(name, _)| *name).chain(own.keys().map(String::as_str));
+    let mut alike: Vec<(f64, &str)> = names
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    alike.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let alike: Vec<_> = alike.into_iter().take(SUGGESTIONS).map(|(_, known)| known).collect();
+    let suggested = match &alike[..] {
+        [] => "a name of the catalogue".to_owned(),
+        alike => format!("a name of the catalogue ({}?)", alike.join(", ")),
+    };
+    let text =
+        format!("provider: no entry {name:?}; expected {suggested}, an issuer URL, or a table");
+    Error::new(Code::UnknownProvider, text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Provider;
+    use crate::provider::{Protocol, Provider};
 
     #[test]
     fn every_entry_is_complete_documented_and_dated() {
-        for name in names() {
-            let table = lookup(name).unwrap();
-            assert!(table.title.is_some() && table.documentation.is_some(), "{name}");
-            assert_eq!(table.checked.as_deref().map(str::len), Some("2026-11-21".len()), "{name}");
-            Provider::from_table(table).unwrap();
+        for (name, entry) in catalogue(&[]).unwrap() {
+            let is_plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            assert!(name.bytes().all(is_plain), "{name}");
+            assert!(entry.title.is_some() && entry.source.is_some(), "{name}");
+            let documentation = entry.documentation.as_deref().unwrap_or_default();
+            assert!(documentation.starts_with("https://"), "{name}");
+            let checked = entry.checked.as_deref().unwrap_or_default();
+            assert!(checked.parse::<jiff::civil::Date>().is_ok(), "{name}: {checked}");
+            let is_gone = entry.status == ProviderStatus::Retired;
+            assert_eq!(is_gone, entry.replaced_by.is_some(), "{name}");
+            let authenticates = entry.client_authentication.is_some();
+            assert!(is_gone || authenticates || entry.protocol == Protocol::OAuth1, "{name}");
+            if !is_gone {
+                let named = |name: &String| (name.clone(), "example".to_owned());
+                let variables = entry.variables.keys().map(named).collect();
+                Provider::from_table(entry, &variables).unwrap();
+            }
         }
     }
 
     #[test]
-    fn an_unknown_name_lists_the_known_ones() {
-        let error = lookup("gogle").unwrap_err();
+    fn what_came_in_the_place_of_a_retired_provider_is_there() {
+        let all = catalogue(&[]).unwrap();
+        for (name, entry) in &all {
+            let Some(instead) = &entry.replaced_by else { continue };
+            assert!(all.contains_key(instead) || instead.contains(' '), "{name}: {instead}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_suggests_known_ones() {
+        let error = lookup("gogle", &[]).unwrap_err();
         assert_eq!(error.code(), Code::UnknownProvider);
-        assert!(error.message().contains("google"));
+        assert!(error.message().contains("google"), "{error}");
+    }
+
+    fn file(name: &str, text: &str) -> PathBuf {
+        let name = format!("evergrant-{}-{name}", crate::process::random_id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_adds_a_provider_and_changes_keys_of_another() {
+        let json = file(
+            "own.json",
+            r#"{"acme": {"authorization_endpoint": "https://acme.example/a", "token_endpoint": "https://acme.example/t"},
+                "github": {"title": "Ours", "scope_separator": ","}}"#,
+        );
+        let toml = file("own.toml", "[github]\ntitle = 'Ours, later'");
+        let files = [json.clone(), toml.clone()];
+        assert_eq!(lookup("acme", &files).unwrap().name.as_deref(), Some("acme"));
+        let github = lookup("github", &files).unwrap();
+        assert_eq!(github.title.as_deref(), Some("Ours, later"));
+        assert_eq!(github.scope_separator.as_deref(), Some(","));
+        assert!(github.token_endpoint.is_some());
+        for file in [json, toml] {
+            fs::remove_file(file).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_file_provider_and_key() {
+        let endpoints =
+            "authorization_endpoint = 'https://a.example/'\ntoken_endpoint = 'https://a.example/'";
+        for (text, words) in [
+            (format!("[acme]\n{endpoints}\nscope_seperator = ','"), "scope_seperator"),
+            (format!("[acme]\n{endpoints}\nscope_separator = 7"), "string"),
+            ("[acme]\ntoken_endpoint = 'https://a.example/'".to_owned(), "authorization_endpoint"),
+            ("[acme]\nauthorization_endpoint = 'https://{x}/'".to_owned(), "placeholder {x}"),
+            (format!("[github]\n{endpoints}\npkce = 'plain'"), "plain"),
+        ] {
+            let path = file("own.toml", &text);
+            let error = catalogue(std::slice::from_ref(&path)).unwrap_err();
+            fs::remove_file(&path).unwrap();
+            assert_eq!(error.code(), Code::InvalidConfig, "{error}");
+            let place = path.display().to_string();
+            assert!(error.message().contains(words) && error.message().contains(&place), "{error}");
+        }
+        let error = catalogue(&[PathBuf::from("/nowhere/own.toml")]).unwrap_err();
+        assert!(error.message().contains("/nowhere/own.toml"), "{error}");
     }
 }

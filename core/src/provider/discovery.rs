@@ -1,11 +1,10 @@
 //! A provider by its issuer: its metadata is fetched and must name that very issuer (RFC 8414, OpenID Connect Discovery).
 
-use super::{Endpoints, Offline, Pkce, Provider, Rotation};
+use super::{Endpoints, Offline, Provider, ProviderTable};
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpClient, HttpRequest, Sent, check_followed, check_url};
 use crate::oauth2::metadata::well_known_urls;
 use crate::oauth2::{ClientAuthenticationMethod, Metadata};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
 
@@ -68,6 +67,7 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
     let endpoints = Endpoints::OAuth2 {
         authorization: endpoint("authorization_endpoint", metadata.authorization_endpoint)?,
         token: endpoint("token_endpoint", metadata.token_endpoint)?,
+        refresh: None,
         revocation: metadata
             .revocation_endpoint
             .map(|url| endpoint("revocation_endpoint", Some(url)))
@@ -77,26 +77,19 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
     let mut methods = known.filter_map(|name| ClientAuthenticationMethod::from_name(name));
     let supports_offline_access =
         metadata.scopes_supported.iter().any(|scope| scope == "offline_access");
-    Ok(Provider {
-        name: issuer.to_owned(),
+    let table = ProviderTable {
+        name: Some(issuer.to_owned()),
         issuer: Some(issuer.to_owned()),
-        endpoints,
-        client_authentication: methods
-            .find(|method| *method != ClientAuthenticationMethod::None)
-            .unwrap_or_default(),
-        scope_separator: " ".to_owned(),
-        pkce: Pkce::S256,
-        authorization_parameters: BTreeMap::new(),
+        client_authentication: methods.find(|method| *method != ClientAuthenticationMethod::None),
         offline: supports_offline_access.then(|| Offline {
             // OpenID Connect Core section 11 lets a server ignore the scope without prompt=consent.
             parameters: [("prompt".to_owned(), "consent".to_owned())].into(),
             scope: vec!["offline_access".to_owned()],
         }),
-        rotation: Rotation::default(),
-        revoking_takes_all: false,
-        invalid_grant_errors: Vec::new(),
-        iss_in_callback: metadata.authorization_response_iss_parameter_supported,
-    })
+        ..ProviderTable::default()
+    };
+    let iss_in_callback = metadata.authorization_response_iss_parameter_supported;
+    Ok(Provider { iss_in_callback, ..Provider::at(endpoints, table)? })
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 mod catalogue;
 pub(crate) mod discovery;
 
+pub use catalogue::catalogue;
 pub(crate) use catalogue::lookup;
-pub use catalogue::names as catalogue_names;
 
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::http::check_url;
-use crate::oauth2::ClientAuthenticationMethod;
+use crate::oauth2::{ClientAuthenticationMethod, ResponseShape};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use url::Url;
@@ -22,6 +22,10 @@ pub struct ProviderTable {
     pub name: Option<String>,
     /// Name for people.
     pub title: Option<String>,
+    /// Whether it is still there.
+    pub status: ProviderStatus,
+    /// What came in the place of a retired one: the name of another entry, or a sentence.
+    pub replaced_by: Option<String>,
     /// Which protocol it speaks.
     pub protocol: Protocol,
     /// The issuer identifier (RFC 8414), compared with `iss` of a callback (RFC 9207).
@@ -32,16 +36,50 @@ pub struct ProviderTable {
     pub token_endpoint: Option<String>,
     /// OAuth 1: where temporary credentials come from (RFC 5849 section 2.1).
     pub temporary_credential_endpoint: Option<String>,
+    /// Where refresh tokens become tokens, where that is not the token endpoint.
+    pub refresh_endpoint: Option<String>,
     /// RFC 7009.
     pub revocation_endpoint: Option<String>,
+    /// RFC 7662.
+    pub introspection_endpoint: Option<String>,
+    /// OpenID Connect Core section 5.3.
+    pub userinfo_endpoint: Option<String>,
+    /// RFC 8628.
+    pub device_authorization_endpoint: Option<String>,
+    /// What stands in endpoints as `{name}`, each with a sentence that says what it is; the configuration's
+    /// `provider_variables` give the values.
+    pub variables: BTreeMap<String, String>,
     /// How clients authenticate where the configuration does not say.
     pub client_authentication: Option<ClientAuthenticationMethod>,
+    /// How they authenticate at a refresh, where that differs.
+    pub refresh_authentication: Option<ClientAuthenticationMethod>,
+    /// How the body of a token request is written.
+    pub token_request_format: TokenRequestFormat,
+    /// Name of the parameter `client_id`, where it has another.
+    pub client_id_parameter: Option<String>,
+    /// Name of the authorization request's parameter `scope`, where it has another.
+    pub scope_parameter: Option<String>,
     /// What stands between scopes; a space when absent.
     pub scope_separator: Option<String>,
     /// Proof Key for Code Exchange; off only where the provider refuses it.
     pub pkce: Pkce,
     /// Further parameters of the authorization request.
     pub authorization_parameters: BTreeMap<String, String>,
+    /// Parameters by which it asks the user to prove once more who they are; `prompt=login` (OpenID Connect Core section
+    /// 3.1.2.1) where there are none.
+    pub reauthentication_parameters: BTreeMap<String, String>,
+    /// Further parameters of the code exchange.
+    pub token_parameters: BTreeMap<String, String>,
+    /// Further parameters of a refresh.
+    pub refresh_parameters: BTreeMap<String, String>,
+    /// Parameters of the callback that API calls need later; they are kept with the grant.
+    pub callback_parameters: Vec<String>,
+    /// The scheme of the API's `Authorization` header, where it is not the token's type.
+    pub authorization_scheme: Option<String>,
+    /// Where the API wants the token.
+    pub token_in: TokenIn,
+    /// Name of the query parameter with the token; `access_token` when absent (RFC 6750 section 2.3).
+    pub token_parameter: Option<String>,
     /// What this provider needs to give a refresh token; absent where it has no way.
     pub offline: Option<Offline>,
     /// What the provider does with used refresh tokens.
@@ -50,10 +88,47 @@ pub struct ProviderTable {
     pub revoking_takes_all: bool,
     /// Words that this provider says instead of `invalid_grant`.
     pub invalid_grant_errors: Vec<String>,
+    /// Where the token endpoint's answers have what; the standard's places where absent.
+    pub response: ResponseShape,
     /// The provider's documentation.
     pub documentation: Option<String>,
     /// When the entry was last held against it.
     pub checked: Option<String>,
+    /// Where the facts of the entry are from.
+    pub source: Option<String>,
+}
+
+/// Whether a provider is still there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderStatus {
+    /// It is.
+    #[default]
+    Active,
+    /// It is gone, or speaks another protocol now.
+    Retired,
+}
+
+/// How the body of a token request is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenRequestFormat {
+    /// `application/x-www-form-urlencoded` (RFC 6749).
+    #[default]
+    Form,
+    /// `application/json`.
+    Json,
+}
+
+/// Where an API wants the token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenIn {
+    /// The `Authorization` header (RFC 6750 section 2.1).
+    #[default]
+    Header,
+    /// A query parameter (section 2.3), which ends in logs; only where there is no other way.
+    Query,
 }
 
 /// The protocol of a provider.
@@ -89,18 +164,35 @@ pub struct Offline {
 }
 
 /// What a provider does with a used refresh token.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rotation {
+    /// Whether a refresh brings a new refresh token; not known when absent.
+    pub rotates: Option<bool>,
     /// Seconds in which the previous refresh token may be sent again.
     pub grace: Option<f64>,
     /// Whether sending a used refresh token (after any grace) kills the grant; not known when absent.
     pub kills_on_reuse: Option<bool>,
     /// Days of disuse after which the refresh token dies.
     pub idle_days: Option<f64>,
+    /// Days after which it dies however often it is used.
+    pub lifetime_days: Option<f64>,
+    /// What the answer to a refresh leaves out.
+    pub leaves_out: Vec<String>,
     /// Earliest refresh, in seconds before the access token's expiry.
     pub earliest_refresh: Option<f64>,
 }
+
+/// The rotation of a provider that nothing is known of.
+pub(crate) static UNKNOWN_ROTATION: Rotation = Rotation {
+    rotates: None,
+    grace: None,
+    kills_on_reuse: None,
+    idle_days: None,
+    lifetime_days: None,
+    leaves_out: Vec::new(),
+    earliest_refresh: None,
+};
 
 impl Rotation {
     /// The longest time that makes sense of any of them, in days.
@@ -117,6 +209,7 @@ impl Rotation {
         let times = [
             ("grace", self.grace, Self::LONGEST_DAYS * day),
             ("idle_days", self.idle_days, Self::LONGEST_DAYS),
+            ("lifetime_days", self.lifetime_days, Self::LONGEST_DAYS),
             ("earliest_refresh", self.earliest_refresh, Self::LONGEST_DAYS * day),
         ];
         let is_wrong =
@@ -138,68 +231,131 @@ pub(crate) struct Provider {
     pub(crate) issuer: Option<String>,
     pub(crate) endpoints: Endpoints,
     pub(crate) client_authentication: ClientAuthenticationMethod,
+    pub(crate) refresh_authentication: Option<ClientAuthenticationMethod>,
+    pub(crate) token_request_format: TokenRequestFormat,
+    pub(crate) client_id_parameter: String,
+    pub(crate) scope_parameter: String,
     pub(crate) scope_separator: String,
     pub(crate) pkce: Pkce,
     pub(crate) authorization_parameters: BTreeMap<String, String>,
+    pub(crate) reauthentication_parameters: BTreeMap<String, String>,
+    pub(crate) token_parameters: BTreeMap<String, String>,
+    pub(crate) refresh_parameters: BTreeMap<String, String>,
+    pub(crate) callback_parameters: Vec<String>,
+    pub(crate) api: TokenUse,
     pub(crate) offline: Option<Offline>,
     pub(crate) rotation: Rotation,
     pub(crate) revoking_takes_all: bool,
     pub(crate) invalid_grant_errors: Vec<String>,
+    pub(crate) response: ResponseShape,
     pub(crate) iss_in_callback: bool,
+}
+
+/// How an API wants an OAuth 2 token.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum TokenUse {
+    /// In the `Authorization` header, after its own type.
+    #[default]
+    Type,
+    /// In the `Authorization` header, after this scheme.
+    Scheme(String),
+    /// In this query parameter.
+    Query(String),
 }
 
 /// The addresses that a protocol needs.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoints {
-    OAuth2 { authorization: Url, token: Url, revocation: Option<Url> },
+    OAuth2 { authorization: Url, token: Url, refresh: Option<Url>, revocation: Option<Url> },
     OAuth1 { temporary_credential: Url, authorization: Url, token: Url },
 }
 
 impl Provider {
-    pub(crate) fn from_table(table: ProviderTable) -> Result<Self> {
-        let token = required(&table, "token_endpoint", table.token_endpoint.as_ref())?;
-        let authorization =
-            required(&table, "authorization_endpoint", table.authorization_endpoint.as_ref())?;
-        let endpoints = match table.protocol {
-            Protocol::OAuth2 => Endpoints::OAuth2 {
-                authorization,
-                token,
-                revocation: table
-                    .revocation_endpoint
-                    .as_deref()
-                    .map(|text| endpoint("revocation_endpoint", text))
-                    .transpose()?,
-            },
-            Protocol::OAuth1 => Endpoints::OAuth1 {
-                temporary_credential: required(
-                    &table,
-                    "temporary_credential_endpoint",
-                    table.temporary_credential_endpoint.as_ref(),
-                )?,
-                authorization,
-                token,
-            },
-        };
+    /// The provider of a table; `variables` are what its endpoints leave open.
+    pub(crate) fn from_table(
+        table: ProviderTable,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Self> {
+        table.check_that_it_is_there()?;
+        let endpoints = Endpoints::of(&table, variables)?;
+        Self::at(endpoints, table)
+    }
+
+    /// The provider at these endpoints; all else is the table's.
+    fn at(endpoints: Endpoints, table: ProviderTable) -> Result<Self> {
         table.rotation.check()?;
-        let name = table.name.unwrap_or_else(|| endpoints.host());
+        let api = table.token_use()?;
+        let scope_separator = table.scope_separator.unwrap_or_else(|| " ".to_owned());
+        let mut response = table.response;
+        response.scope_separator.get_or_insert_with(|| scope_separator.clone());
+        let mut reauthentication_parameters = table.reauthentication_parameters;
+        if reauthentication_parameters.is_empty() {
+            reauthentication_parameters.insert("prompt".to_owned(), "login".to_owned());
+        }
         Ok(Provider {
-            name,
+            name: table.name.unwrap_or_else(|| endpoints.host()),
             issuer: table.issuer,
             endpoints,
             client_authentication: table.client_authentication.unwrap_or_default(),
-            scope_separator: table.scope_separator.unwrap_or_else(|| " ".to_owned()),
+            refresh_authentication: table.refresh_authentication,
+            token_request_format: table.token_request_format,
+            client_id_parameter: table
+                .client_id_parameter
+                .unwrap_or_else(|| "client_id".to_owned()),
+            scope_parameter: table.scope_parameter.unwrap_or_else(|| "scope".to_owned()),
+            scope_separator,
             pkce: table.pkce,
             authorization_parameters: table.authorization_parameters,
+            reauthentication_parameters,
+            token_parameters: table.token_parameters,
+            refresh_parameters: table.refresh_parameters,
+            callback_parameters: table.callback_parameters,
+            api,
             offline: table.offline,
             rotation: table.rotation,
             revoking_takes_all: table.revoking_takes_all,
             invalid_grant_errors: table.invalid_grant_errors,
+            response,
             iss_in_callback: false,
         })
     }
 }
 
+impl ProviderTable {
+    fn check_that_it_is_there(&self) -> Result<()> {
+        if self.status == ProviderStatus::Active {
+            return Ok(());
+        }
+        let name = self.name.as_deref().unwrap_or("this provider");
+        let instead = self.replaced_by.as_deref().unwrap_or("nothing");
+        let text = format!("provider: {name:?} is retired; what came in its place: {instead}");
+        Err(Error::new(Code::UnknownProvider, text))
+    }
+
+    fn token_use(&self) -> Result<TokenUse> {
+        let only_of_a_query = "provider.token_parameter: is of use only with token_in = \"query\"";
+        let only_of_a_header =
+            "provider.authorization_scheme: is of use only without token_in = \"query\"";
+        let wrong = |text: &str| Err(Error::new(Code::InvalidConfig, text));
+        match (self.token_in, &self.authorization_scheme, &self.token_parameter) {
+            (TokenIn::Header, _, Some(_)) => wrong(only_of_a_query),
+            (TokenIn::Query, Some(_), _) => wrong(only_of_a_header),
+            (TokenIn::Header, None, None) => Ok(TokenUse::Type),
+            (TokenIn::Header, Some(scheme), None) => Ok(TokenUse::Scheme(scheme.clone())),
+            (TokenIn::Query, None, name) => {
+                Ok(TokenUse::Query(name.clone().unwrap_or_else(|| "access_token".to_owned())))
+            }
+        }
+    }
+}
+
 impl Endpoints {
+    fn of(table: &ProviderTable, variables: &BTreeMap<String, String>) -> Result<Self> {
+        let reader = EndpointReader { table, variables };
+        reader.check_variables()?;
+        reader.read()
+    }
+
     pub(crate) fn protocol(&self) -> Protocol {
         match self {
             Endpoints::OAuth2 { .. } => Protocol::OAuth2,
@@ -215,29 +371,98 @@ impl Endpoints {
     }
 }
 
-fn required(table: &ProviderTable, key: &str, value: Option<&String>) -> Result<Url> {
-    let Some(text) = value else {
-        let name = table.name.as_deref().map_or_else(String::new, |name| format!(" of {name:?}"));
-        return Err(Error::new(
-            Code::InvalidConfig,
-            format!("provider.{key}{name}: is missing; expected the URL of an endpoint"),
-        ));
-    };
-    endpoint(key, text)
+/// Reads the endpoints of a table.
+struct EndpointReader<'a> {
+    table: &'a ProviderTable,
+    variables: &'a BTreeMap<String, String>,
 }
 
-fn endpoint(key: &str, text: &str) -> Result<Url> {
-    let url = Url::parse(text).map_err(|error| {
-        Error::new(
-            Code::InvalidConfig,
-            format!(
-                // Not quoted: it may hold a password.
-                "provider.{key}: is not a URL ({error}); expected the URL of an endpoint"
-            ),
-        )
-    })?;
-    check_url(&url, &format!("provider.{key}"))?;
-    Ok(url)
+impl EndpointReader<'_> {
+    fn read(&self) -> Result<Endpoints> {
+        let table = self.table;
+        let authorization =
+            self.required("authorization_endpoint", table.authorization_endpoint.as_ref())?;
+        let token = self.required("token_endpoint", table.token_endpoint.as_ref())?;
+        Ok(match table.protocol {
+            Protocol::OAuth2 => Endpoints::OAuth2 {
+                authorization,
+                token,
+                refresh: self.optional("refresh_endpoint", table.refresh_endpoint.as_ref())?,
+                revocation: self
+                    .optional("revocation_endpoint", table.revocation_endpoint.as_ref())?,
+            },
+            Protocol::OAuth1 => Endpoints::OAuth1 {
+                temporary_credential: self.required(
+                    "temporary_credential_endpoint",
+                    table.temporary_credential_endpoint.as_ref(),
+                )?,
+                authorization,
+                token,
+            },
+        })
+    }
+
+    /// Every variable of the entry has a value, and there is no other.
+    fn check_variables(&self) -> Result<()> {
+        let known = &self.table.variables;
+        if let Some((name, what)) =
+            known.iter().find(|(name, _)| !self.variables.contains_key(*name))
+        {
+            let text = format!("provider_variables.{name}: is missing; expected {what}");
+            return Err(Error::new(Code::InvalidConfig, text));
+        }
+        if let Some(name) = self.variables.keys().find(|name| !known.contains_key(*name)) {
+            let expected = match known.keys().map(String::as_str).collect::<Vec<_>>()[..] {
+                [] => "none".to_owned(),
+                ref names => names.join(", "),
+            };
+            let text =
+                format!("provider_variables.{name}: is not of this provider; expected {expected}");
+            return Err(Error::new(Code::InvalidConfig, text));
+        }
+        let is_plain = |value: &str| {
+            let is_of_a_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            !value.is_empty() && value.bytes().all(is_of_a_host)
+        };
+        match self.variables.iter().find(|(_, value)| !is_plain(value)) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::new(
+                Code::InvalidConfig,
+                format!(
+                    "provider_variables.{name}: expected letters, digits, `-`, `.` and `_` only"
+                ),
+            )),
+        }
+    }
+
+    fn required(&self, key: &str, value: Option<&String>) -> Result<Url> {
+        self.optional(key, value)?.ok_or_else(|| {
+            let name = self.table.name.as_deref();
+            let name = name.map_or_else(String::new, |name| format!(" of {name:?}"));
+            let text = format!("provider.{key}{name}: is missing; expected the URL of an endpoint");
+            Error::new(Code::InvalidConfig, text)
+        })
+    }
+
+    fn optional(&self, key: &str, value: Option<&String>) -> Result<Option<Url>> {
+        let Some(value) = value else { return Ok(None) };
+        let mut text = value.clone();
+        for (name, value) in self.variables {
+            text = text.replace(&format!("{{{name}}}"), value);
+        }
+        let wrong = |why: String| {
+            // Not quoted: it may hold a password.
+            let text = format!("provider.{key}: {why}; expected the URL of an endpoint");
+            Error::new(Code::InvalidConfig, text)
+        };
+        if let Some((_, rest)) = text.split_once('{') {
+            let name = rest.split('}').next().unwrap_or_default();
+            return Err(wrong(format!("has the unknown placeholder {{{name}}}")));
+        }
+        let url = Url::parse(&text).map_err(|error| wrong(format!("is not a URL ({error})")))?;
+        check_url(&url, &format!("provider.{key}"))?;
+        Ok(Some(url))
+    }
 }
 
 #[cfg(test)]
@@ -245,7 +470,7 @@ mod tests {
     use super::*;
 
     fn table(toml: &str) -> Result<Provider> {
-        Provider::from_table(toml::from_str(toml).unwrap())
+        Provider::from_table(toml::from_str(toml).unwrap(), &BTreeMap::new())
     }
 
     #[test]

@@ -154,7 +154,15 @@ impl Refresher {
                             record = self.load(key).await?;
                             continue;
                         }
-                        Err(error) => return self.still_usable(key, &want, error),
+                        Err(error) => {
+                            let error = match self.still_usable(key, &want, error) {
+                                Ok(usable) => return Ok(usable),
+                                Err(error) => error,
+                            };
+                            record = self.after_a_short_pause(key, &want, error, deadline).await?;
+                            rounds -= 1; // pauses grow, and end before the deadline
+                            continue;
+                        }
                     }
                     if let Want::Usable { min_valid, .. } = &mut want
                         && !is_of_another
@@ -171,8 +179,7 @@ impl Refresher {
                 Decision::Refuse(Refusal::BackOff { retry_at })
                     if self.is_worth_waiting_for(retry_at, deadline) =>
                 {
-                    let pause = u64::try_from(retry_at - now).unwrap_or(0);
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    self.wait_until(retry_at).await;
                     record = self.load(key).await?;
                 }
                 Decision::NoGrant => return Err(self.no_grant(key)),
@@ -181,6 +188,28 @@ impl Refresher {
         }
         let error = "the grant was written again and again and is still not as wanted";
         self.still_usable(key, &want, Error::new(Code::StoreConflict, error))
+    }
+
+    /// The record once the pause that a failed renewal asks for is over, where a caller is better served by waiting for it.
+    async fn after_a_short_pause(
+        self: &Arc<Self>,
+        key: &GrantKey,
+        want: &Want,
+        error: Error,
+        deadline: Instant,
+    ) -> Result<Option<Arc<Record>>> {
+        match error.retry_at() {
+            Some(at) if want.is_for_use() && self.is_worth_waiting_for(at, deadline) => {
+                self.wait_until(at).await;
+                self.load(key).await
+            }
+            _ => Err(error),
+        }
+    }
+
+    async fn wait_until(&self, time: UnixMillis) {
+        let pause = u64::try_from(time - self.context.settings.now()).unwrap_or(0);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 
     /// Whether a back-off is so short that a caller is better served by waiting than by an error.

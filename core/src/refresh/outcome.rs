@@ -3,7 +3,7 @@
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error};
 use crate::http::HttpResponse;
-use crate::oauth2::{ErrorResponse, ResponseShape, TokenResponse, TokenResponseError};
+use crate::oauth2::{ErrorResponse, TokenResponse, TokenResponseError};
 use crate::provider::Provider;
 use crate::secret::Secret;
 use std::time::{Duration, UNIX_EPOCH};
@@ -65,11 +65,7 @@ fn tokens(
     response: &HttpResponse,
     provider: &Provider,
 ) -> std::result::Result<TokenResponse, TokenResponseError> {
-    let shape = ResponseShape {
-        scope_separator: provider.scope_separator.clone(),
-        ..ResponseShape::default()
-    };
-    TokenResponse::parse(response.header("content-type"), &response.body, &shape)
+    TokenResponse::parse(response.header("content-type"), &response.body, &provider.response)
 }
 
 fn refusal(

@@ -37,6 +37,11 @@ impl Want {
         }
     }
 
+    /// Whether a token that works is all that is wanted.
+    pub(crate) fn is_for_use(&self) -> bool {
+        matches!(self, Want::Usable { .. })
+    }
+
     /// Whether an explicit force is to try this very generation again.
     fn is_forced_renewal_of(&self, record: &Record) -> bool {
         let Want::Newer { entry, grant_id, generation, despite: true } = self else { return false };

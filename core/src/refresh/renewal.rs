@@ -7,7 +7,8 @@ use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, Sent};
 use crate::oauth2::{Grant, TokenRequest, TokenResponse};
-use crate::provider::{Endpoints, Provider};
+use crate::provider::{Endpoints, Provider, TokenRequestFormat};
+use crate::secret::Secret;
 use crate::store::{Entry, Record, StoredAccessToken, Tokens};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -51,13 +52,21 @@ pub(crate) async fn send(
     grant: &Grant<'_>,
     deadline: Duration,
 ) -> Result<Answer> {
-    let authentication = context.settings.client_authentication(provider)?;
-    let request = TokenRequest::new(grant, &authentication, &[])
-        .map_err(|error| Error::new(Code::InvalidArgument, error.to_string()))?;
-    let sent = context
-        .http
-        .send_to_provider(form_request(token_endpoint(provider)?, &request, deadline))
-        .await;
+    let is_refresh = matches!(grant, Grant::RefreshToken { .. });
+    let (authentication, extra) = if is_refresh {
+        (context.settings.refresh_authentication(provider)?, &provider.refresh_parameters)
+    } else {
+        (context.settings.client_authentication(provider)?, &provider.token_parameters)
+    };
+    let mut request = TokenRequest::new(grant, &authentication, extra)
+        .map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))?;
+    request.rename("client_id", &provider.client_id_parameter);
+    let url = token_endpoint(provider, is_refresh)?;
+    let request_of = match provider.token_request_format {
+        TokenRequestFormat::Form => form_request,
+        TokenRequestFormat::Json => json_request,
+    };
+    let sent = context.http.send_to_provider(request_of(url, &request, deadline)).await;
     Ok(match sent {
         Sent::Unsent(error) => Answer::NotSent(error.with_provider(&provider.name)),
         Sent::Ambiguous(error) => {
@@ -72,9 +81,24 @@ pub(crate) async fn send(
 
 /// A form posted to one of the provider's endpoints.
 pub(crate) fn form_request(url: &Url, request: &TokenRequest, deadline: Duration) -> HttpRequest {
+    post(url, request, "application/x-www-form-urlencoded", &request.body(), deadline)
+}
+
+/// The same as a JSON object.
+fn json_request(url: &Url, request: &TokenRequest, deadline: Duration) -> HttpRequest {
+    post(url, request, "application/json", &request.json_body(), deadline)
+}
+
+fn post(
+    url: &Url,
+    request: &TokenRequest,
+    media_type: &str,
+    body: &Secret,
+    deadline: Duration,
+) -> HttpRequest {
     let mut headers = vec![
         ("accept".to_owned(), "application/json".to_owned()),
-        ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+        ("content-type".to_owned(), media_type.to_owned()),
     ];
     if let Some(authorization) = &request.authorization {
         headers.push(("authorization".to_owned(), authorization.expose().to_owned()));
@@ -83,14 +107,15 @@ pub(crate) fn form_request(url: &Url, request: &TokenRequest, deadline: Duration
         method: "POST".to_owned(),
         url: url.clone(),
         headers,
-        body: Body::Bytes(request.body().expose().as_bytes().to_vec()),
+        body: Body::Bytes(body.expose().as_bytes().to_vec()),
         timeout: deadline,
         max_response_bytes: MAX_TOKEN_RESPONSE_BYTES,
     }
 }
 
-fn token_endpoint(provider: &Provider) -> Result<&Url> {
+fn token_endpoint(provider: &Provider, is_refresh: bool) -> Result<&Url> {
     match &provider.endpoints {
+        Endpoints::OAuth2 { refresh: Some(refresh), .. } if is_refresh => Ok(refresh),
         Endpoints::OAuth2 { token, .. } => Ok(token),
         Endpoints::OAuth1 { .. } => {
             Err(Error::new(Code::Unsupported, format!("{} speaks OAuth 1.0a", provider.name)))
@@ -100,14 +125,13 @@ fn token_endpoint(provider: &Provider) -> Result<&Url> {
 
 /// The tokens of an answer as they are stored; `requested` are the scopes where the provider does not say.
 pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMillis) -> Tokens {
-    let lifetime = |seconds: Option<u32>| seconds.map(|seconds| now + i64::from(seconds) * 1000);
     Tokens {
         access: vec![StoredAccessToken {
             token: response.access_token,
             secret: None,
             token_type: bearer_in_its_usual_case(response.token_type),
             obtained_at: now,
-            expires_at: lifetime(response.expires_in),
+            expires_at: response.expiry.map(|expiry| expiry.at(now)),
             scope: response.scope.unwrap_or_else(|| requested.to_vec()),
             resource: String::new(),
             requested_scope: Vec::new(),
@@ -115,7 +139,7 @@ pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMil
             unknown: Map::new(),
         }],
         refresh: response.refresh_token,
-        refresh_expires_at: lifetime(response.refresh_token_expires_in),
+        refresh_expires_at: response.refresh_token_expiry.map(|expiry| expiry.at(now)),
         response: further_fields(response.raw),
     }
 }
