@@ -159,8 +159,8 @@ namespace Evergrant {
         public function cachedAccessToken(): ?AccessToken {}
 
         /**
-         * The headers that authorize one request with any HTTP client. Options: form, refused (what met a 401), resource,
-         * scope, timeout.
+         * The headers that authorize one request with any HTTP client. Options: form, refused (what met a 401), challenge
+         * (what came with it), resource, scope, timeout.
          *
          * @return array of values by name
          */

@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 9a9daa3d02b41bf572707c3f6b598dea0128513c */
+ * Stub hash: d2b8ac8c8e3fa998bbc2462a38d6e0b77f47288f */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_check_store, 0, 1, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, store, IS_OBJECT, 0)

@@ -270,7 +270,8 @@ enum evergrant_status evergrant_client_cached_access_token(const struct evergran
                                                            struct evergrant_error **error);
 
 // Gets the headers that authorize one request, to be sent with any HTTP client. `options_json` may be NULL; its keys are
-// `form` (parameters of the body that an OAuth 1.0a signature covers), `resource`, `scope`, `timeout`.
+// `form` (parameters of the body that an OAuth 1.0a signature covers), `refused` (the `Authorization` value that met a 401),
+// `challenge` (what came with it), `resource`, `scope`, `timeout`.
 enum evergrant_status evergrant_client_headers(const struct evergrant_client *client,
                                                const char *subject,
                                                const char *slot,

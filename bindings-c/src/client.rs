@@ -237,7 +237,8 @@ pub unsafe extern "C" fn evergrant_client_cached_access_token(
 }
 
 /// Gets the headers that authorize one request, to be sent with any HTTP client. `options_json` may be NULL; its keys are
-/// `form` (parameters of the body that an OAuth 1.0a signature covers), `resource`, `scope`, `timeout`.
+/// `form` (parameters of the body that an OAuth 1.0a signature covers), `refused` (the `Authorization` value that met a 401),
+/// `challenge` (what came with it), `resource`, `scope`, `timeout`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn evergrant_client_headers(
     client: *const ClientHandle,

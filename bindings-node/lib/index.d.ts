@@ -352,6 +352,8 @@ export interface HeaderOptions extends CallOptions, TokenChoice {
   form?: Parameters
   /** The `Authorization` value, or the token, that met a 401: headers for sending the request once more. */
   refused?: string
+  /** What came with that 401, a line each: `WWW-Authenticate`, and the body. It says whether another token may help. */
+  challenge?: string
 }
 
 export interface ForceOptions extends CallOptions {

@@ -70,3 +70,17 @@ async def test_httpx_sends_once_more_after_a_401_of_an_async_grant(sandbox: Sand
     sandbox.control("expire_access", {"user": "alice"})
     async with httpx.AsyncClient(auth=evergrant.ext.httpx.AsyncAuth(client.grant("alice"))) as session:
         assert (await session.get(f"{sandbox.url}/api/me")).json()["user"] == "alice"
+
+
+def test_requests_tells_that_a_revoked_token_needs_consent(oauth1: evergrant.Grant, sandbox: Sandbox) -> None:
+    sandbox.control("revoke", {"user": "alice"})
+    with pytest.raises(evergrant.NeedsConsentError):
+        requests.get(f"{sandbox.url}/api/me", auth=evergrant.ext.requests.Auth(oauth1), timeout=10)
+    assert oauth1.inspect().status == "needs_consent"
+
+
+def test_httpx_tells_that_a_revoked_token_needs_consent(oauth1: evergrant.Grant, sandbox: Sandbox) -> None:
+    sandbox.control("revoke", {"user": "alice"})
+    with pytest.raises(evergrant.NeedsConsentError):
+        httpx.get(f"{sandbox.url}/api/me", auth=evergrant.ext.httpx.Auth(oauth1))
+    assert oauth1.inspect().status == "needs_consent"

@@ -64,6 +64,9 @@ pub struct HeaderOptions {
     pub form: Vec<(String, String)>,
     /// The `Authorization` value, or the token, that met a 401: headers for sending the request once more.
     pub refused: Option<Secret>,
+    /// What came with that 401, a line each: values of `WWW-Authenticate`, and the body. It says whether another token may
+    /// help; with OAuth 1.0a, whether only the clock was wrong, or the user has to consent again.
+    pub challenge: Option<String>,
     /// For which resource the token is to be, as in [`TokenOptions`].
     pub resource: Option<String>,
     /// Fewer scopes than were granted, as in [`TokenOptions`].

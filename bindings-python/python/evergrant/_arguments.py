@@ -134,6 +134,8 @@ class HeaderOptions(TypedDict, total=False):
     """Form parameters of the request's body, which an OAuth 1 signature covers."""
     refused: str | None
     """The ``Authorization`` value, or the token, that met a 401: headers for sending the request once more."""
+    challenge: str | None
+    """What came with that 401, a line each: ``WWW-Authenticate``, and the body. It says whether another token may help."""
     resource: str | None
     """For which resource the token is to be, as for ``access_token``."""
     scope: str | Sequence[str] | None

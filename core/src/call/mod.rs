@@ -2,35 +2,29 @@
 
 mod authorization;
 mod body;
+mod rejection;
 mod request;
 
 pub(crate) use authorization::{authorization, sign_now, url_with_token};
+pub(crate) use rejection::Rejection;
 pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
 
-use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::grant::HeaderOptions;
 use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_followed, same_origin};
-use crate::oauth1;
-use crate::oauth2::BearerChallenge;
-use crate::provider::Protocol;
 use crate::refresh::{Refresher, Want};
 use crate::secret::Secret;
 use crate::store::{Entry, GrantKey, Record, StoredAccessToken};
 use body::Prepared;
+use rejection::Remedy;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
 /// How many redirects are followed.
 const REDIRECTS: u32 = 5;
-
-/// How far off a clock must be to be corrected, in milliseconds: by an answer that says so, and by the `Date` of any other.
-const SECOND: i64 = 1_000;
-const FIVE_MINUTES: i64 = 300_000;
 
 /// Sends `request` with the grant's token; on a 401 renews once and sends it once more (`refresh.md`, A 401 from the API).
 pub(crate) async fn call(
@@ -47,21 +41,17 @@ pub(crate) async fn call(
     let call = Call { refresher, prepared, entry, limit, deadline };
     let record = refresher.ensure(key, &want, deadline).await?;
     let (mut response, mut with_token) = call.send(&record).await?;
-    if with_token && call.corrects_clock(&response) {
+    if with_token && rejection(&response).corrects_clock(&refresher.context.settings) {
         (response, with_token) = call.send(&record).await?;
     }
-    if !(with_token && call.is_token_refusal(&response)) {
-        return Ok(response);
-    }
-    let renewed = match refresher.after_refusal(key, &call.entry, &record, deadline).await {
-        Ok(Some(renewed)) => renewed,
-        // The API's own answer says more than that the refresh it forced failed too, unless the user is needed.
-        Err(error) if error.code() == Code::NeedsConsent => return Err(error),
-        Ok(None) | Err(_) => return Ok(response),
-    };
-    let (replayed, with_token) = call.send(&renewed).await?;
-    if with_token && call.is_token_refusal(&replayed) {
-        refresher.refused_again(key, &renewed).await;
+    let Some(remedy) = call.remedy(&response, with_token) else { return Ok(response) };
+    let Some(other) = call.other_record(key, remedy, &record).await? else { return Ok(response) };
+    let (replayed, with_token) = call.send(&other).await?;
+    match call.remedy(&replayed, with_token) {
+        Some(Remedy::Renewal) => refresher.refused_again(key, &other).await,
+        // Whatever stands by now, this request had its replay.
+        Some(Remedy::Consent) => drop(call.other_record(key, Remedy::Consent, &other).await?),
+        None => {}
     }
     Ok(replayed)
 }
@@ -146,63 +136,41 @@ impl Call<'_> {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// OAuth 1.0a: whether a 401 comes of a clock that is wrong here or there, by which signatures are dated from now on
-    /// (`refresh.md`, Other kinds of renewal).
-    fn corrects_clock(&self, response: &ApiResponse) -> bool {
-        let settings = &self.refresher.context.settings;
-        if response.status != 401 || settings.protocol() != Protocol::OAuth1 {
-            return false;
-        }
-        let named = |wanted: &str| {
-            let headers = response.headers.iter().filter(move |(name, _)| name == wanted);
-            headers.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
-        };
-        let problem = oauth1::Problem::find(named("www-authenticate"), &response.body);
-        let refused = problem.filter(|problem| problem.problem == "timestamp_refused");
-        let is_refused = refused.is_some();
-        let acceptable = refused.and_then(|problem| problem.acceptable_timestamps);
-        let theirs = acceptable
-            .map(|(first, last)| (i64::from(first) + i64::from(last)) * 500)
-            .or_else(|| named("date").first().and_then(|date| from_http_date(date)));
-        let Some(theirs) = theirs else { return false };
-        let offset = theirs.saturating_sub(settings.now());
-        let before = settings.signing_offset.load(Ordering::Relaxed);
-        let wrong_by = (offset - before).abs();
-        let is_wrong = wrong_by > if is_refused { SECOND } else { FIVE_MINUTES };
-        if is_wrong {
-            settings.signing_offset.store(offset, Ordering::Relaxed);
-        }
-        is_wrong
+    /// What helps against an answer, where it had seen the token.
+    fn remedy(&self, response: &ApiResponse, with_token: bool) -> Option<Remedy> {
+        let protocol = self.refresher.context.settings.protocol();
+        rejection(response).remedy(protocol).filter(|_| with_token)
     }
 
-    /// Whether a new token may help: a 401 that does not say that the token is good and allows too little.
-    fn is_token_refusal(&self, response: &ApiResponse) -> bool {
-        if response.status != 401 {
-            return false;
-        }
-        let challenges = || {
-            let named = response.headers.iter().filter(|(name, _)| name == "www-authenticate");
-            named.map(|(_, value)| value.as_str())
+    /// Another record to send the request with, after a 401 that this one's token met. Where there is none the API's own answer
+    /// says more than why, unless the user is needed.
+    async fn other_record(
+        &self,
+        key: &GrantKey,
+        remedy: Remedy,
+        refused: &Record,
+    ) -> Result<Option<Arc<Record>>> {
+        let Call { refresher, entry, deadline, .. } = self;
+        let other = match remedy {
+            Remedy::Renewal => refresher.after_refusal(key, entry, refused, *deadline).await,
+            Remedy::Consent => {
+                let token = &access_of(refused, entry)?.token;
+                refresher.after_last_refusal(key, token, *deadline).await.map(Some)
+            }
         };
-        match self.refresher.context.settings.protocol() {
-            Protocol::OAuth2 => !BearerChallenge::find(challenges())
-                .is_some_and(|found| found.is_insufficient_scope()),
-            // Without a session handle there is nothing to renew; what the API says of the token is the caller's.
-            Protocol::OAuth1 => oauth1::Problem::find(challenges(), &response.body)
-                .is_some_and(|problem| problem.problem == "token_expired"),
-        }
+        other
+            .or_else(|error| if error.code() == Code::NeedsConsent { Err(error) } else { Ok(None) })
     }
+}
+
+fn rejection(response: &ApiResponse) -> Rejection<'_> {
+    Rejection::of(response.status, &response.headers, &response.body)
 }
 
 fn access_of<'a>(record: &'a Record, entry: &Entry) -> Result<&'a StoredAccessToken> {
     record.access_of(entry).ok_or_else(|| {
         Error::new(Code::Internal, "a record without access token was called usable")
     })
-}
-
-fn from_http_date(text: &str) -> Option<UnixMillis> {
-    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since_epoch.as_millis()).ok()
 }
 
 /// Whether a header of the application's is a credential by its name.
@@ -224,26 +192,40 @@ fn redirect_target(url: &Url, response: &HttpResponse) -> Result<Option<Url>> {
 }
 
 /// The record to send a request with once more, after an application's own client met a 401 with `refused`: the stored one, if
-/// it is another; else a renewed one.
+/// it is another, or only the clock was wrong; else a renewed one, where that may help.
 async fn after_refusal(
     refresher: &Arc<Refresher>,
     key: &GrantKey,
     entry: &Entry,
     refused: &Secret,
+    rejection: Option<&Rejection<'_>>,
     deadline: Instant,
 ) -> Result<Arc<Record>> {
+    let settings = &refresher.context.settings;
     let stands = refresher.load(key).await?.ok_or_else(|| refresher.no_grant(key))?;
-    if !stands.access_of(entry).is_some_and(|access| carries(refused.expose(), access)) {
+    let access = stands.access_of(entry).filter(|access| carries(refused.expose(), access));
+    let Some(access) = access else {
         let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
         return refresher.ensure(key, &want, deadline).await;
+    };
+    if rejection.is_some_and(|rejection| rejection.corrects_clock(settings)) {
+        return Ok(stands);
     }
-    if refresher.was_renewed_in_vain(&stands, entry) {
-        refresher.refused_again(key, &stands).await;
-    } else if let Some(renewed) = refresher.after_refusal(key, entry, &stands, deadline).await? {
-        refresher.note_renewal_after_refusal(&renewed, entry);
-        return Ok(renewed);
+    let untold = Some(Remedy::Renewal);
+    match rejection.map_or(untold, |rejection| rejection.remedy(settings.protocol())) {
+        Some(Remedy::Consent) => refresher.after_last_refusal(key, &access.token, deadline).await,
+        Some(Remedy::Renewal) if refresher.was_renewed_in_vain(&stands, entry) => {
+            refresher.refused_again(key, &stands).await;
+            Err(refresher.renewals_pause(key))
+        }
+        Some(Remedy::Renewal) => {
+            let renewed = refresher.after_refusal(key, entry, &stands, deadline).await?;
+            let renewed = renewed.ok_or_else(|| refresher.renewals_pause(key))?;
+            refresher.note_renewal_after_refusal(&renewed, entry);
+            Ok(renewed)
+        }
+        None => Err(refresher.renewals_pause(key)),
     }
-    Err(refresher.renewals_pause(key))
 }
 
 /// Whether an `Authorization` value, or what was taken out of one, is of this token.
@@ -268,7 +250,8 @@ pub(crate) async fn headers(
     let entry = settings.entry(options.resource.as_deref(), options.scope.as_ref())?;
     let url = body::parse_url(url)?;
     let record = if let Some(refused) = &options.refused {
-        after_refusal(refresher, key, &entry, refused, deadline).await?
+        let rejection = options.challenge.as_deref().map(Rejection::told);
+        after_refusal(refresher, key, &entry, refused, rejection.as_ref(), deadline).await?
     } else {
         let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
         refresher.ensure(key, &want, deadline).await?

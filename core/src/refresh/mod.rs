@@ -3,6 +3,7 @@
 //! [`Refresher::ensure`] decides (`policy`, pure); `flight` renews, at most once at a time for a grant in a process and, by
 //! the lease, over all processes; a flight that has begun to spend is never cancelled.
 
+mod api_refusal;
 mod cache;
 mod commit;
 mod flight;

@@ -66,7 +66,8 @@ pub(crate) async fn forget(
     bury(refresher, key, &lease, &held, Kind::Forgotten).await
 }
 
-async fn take_lease(
+/// Takes the lease when nobody spends the refresh token.
+pub(super) async fn take_lease(
     refresher: &Arc<Refresher>,
     key: &GrantKey,
     deadline: Instant,

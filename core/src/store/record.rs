@@ -365,6 +365,8 @@ pub(crate) enum Mark {
     /// The provider refused this refresh token: the other answer to the same renewal is tried, if there is one, else the user
     /// has to consent again.
     Refused { refresh_token: Secret, reason: ConsentReason },
+    /// The API will not take this access token again, and nothing renews it: the user has to consent again.
+    AccessRefused(Secret),
     /// No attempt before a time.
     BackOff(Retry),
     /// Refreshes that a 401 forces pause until a time.
@@ -438,6 +440,13 @@ impl Record {
     #[must_use]
     pub(crate) fn generation_of(&self, entry: &Entry) -> Option<u64> {
         self.access_of(entry).map(|access| access.came_with.unwrap_or(self.generation))
+    }
+
+    /// Whether this is the grant's own access token, and not over.
+    pub(crate) fn lives_by(&self, token: &Secret, now: UnixMillis) -> bool {
+        self.access().is_some_and(|access| {
+            access.token == *token && access.expires_at.is_none_or(|end| end > now)
+        })
     }
 
     /// The refresh token.
@@ -564,6 +573,8 @@ impl Record {
             Mark::Refused { refresh_token, reason } => {
                 next.drop_refused(refresh_token, *reason, now);
             }
+            Mark::AccessRefused(token) if self.lives_by(token, now) => next.end_access(now),
+            Mark::AccessRefused(_) => {} // another arrived meanwhile
             Mark::BackOff(retry) => {
                 next.leave_trail(now, &retry.class);
                 next.retry = Some(retry.clone());
@@ -589,6 +600,16 @@ impl Record {
             self.set_status(Status::NeedsConsent, Some(reason), now);
             self.leave_trail(now, reason.as_str());
         }
+    }
+
+    /// The grant's own access token is kept, but given out no more.
+    fn end_access(&mut self, now: UnixMillis) {
+        let tokens = self.tokens.as_mut();
+        if let Some(access) = tokens.and_then(|tokens| tokens.access.first_mut()) {
+            access.expires_at = Some(now);
+        }
+        self.set_status(Status::NeedsConsent, Some(ConsentReason::Revoked), now);
+        self.leave_trail(now, ConsentReason::Revoked.as_str());
     }
 
     /// What is left of the record after it was revoked or forgotten.
@@ -784,6 +805,20 @@ pub(crate) mod tests {
             assert_eq!(other.refresh_token(), Some(&"s2".into()));
             assert_eq!(refused(&other, "s2").status, Status::NeedsConsent);
         }
+    }
+
+    #[test]
+    fn a_refused_access_token_is_given_out_no_more_and_counts_only_while_it_is_the_stored_one() {
+        let refused = |token: &str| record().marked(&Mark::AccessRefused(token.into()), 7);
+        let other = refused("a0");
+        assert_eq!((other.status, other.access()), (Status::Active, record().access()));
+        let ended = refused("a1");
+        assert_eq!(
+            (ended.status, ended.reason),
+            (Status::NeedsConsent, Some(ConsentReason::Revoked))
+        );
+        assert_eq!(ended.access().unwrap().expires_at, Some(7));
+        assert!(!ended.lives_by(&"a1".into(), 7));
     }
 
     #[test]

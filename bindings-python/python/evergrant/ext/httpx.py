@@ -27,8 +27,12 @@ class Auth(httpx.Auth):
         response = yield request
         if response.status_code == 401 and isinstance(request.stream, httpx.ByteStream):
             refused = request.headers["authorization"]
+            response.read()
+            challenge = f"{response.headers.get('www-authenticate', '')}\n{response.text}"
             try:
-                headers = self._grant.headers(request.method, str(request.url), form=form, refused=refused)
+                headers = self._grant.headers(
+                    request.method, str(request.url), form=form, refused=refused, challenge=challenge
+                )
             except NeedsConsentError:
                 raise
             except Error:
@@ -49,8 +53,12 @@ class AsyncAuth(httpx.Auth):
         response = yield request
         if response.status_code == 401 and isinstance(request.stream, httpx.ByteStream):
             refused = request.headers["authorization"]
+            await response.aread()
+            challenge = f"{response.headers.get('www-authenticate', '')}\n{response.text}"
             try:
-                headers = await self._grant.headers(request.method, str(request.url), form=form, refused=refused)
+                headers = await self._grant.headers(
+                    request.method, str(request.url), form=form, refused=refused, challenge=challenge
+                )
             except NeedsConsentError:
                 raise
             except Error:

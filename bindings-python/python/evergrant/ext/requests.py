@@ -26,25 +26,29 @@ class Auth(AuthBase):
         r.register_hook("response", self._replay)  # type: ignore[no-untyped-call]
         return r
 
-    def _headers(self, request: PreparedRequest, refused: str | None = None) -> dict[str, str]:
+    def _headers(
+        self, request: PreparedRequest, refused: str | None = None, challenge: str | None = None
+    ) -> dict[str, str]:
         form = None
         if is_form(request.headers.get("content-type")) and isinstance(request.body, bytes | str):
             form = parameters(request.body)
-        return self._grant.headers(request.method or "GET", request.url or "", form=form, refused=refused)
+        return self._grant.headers(
+            request.method or "GET", request.url or "", form=form, refused=refused, challenge=challenge
+        )
 
     def _replay(self, response: Response, **kwargs: Any) -> Response:
         refused = response.request.headers.get("authorization")
         # After a redirect to another origin there is none; a stream is gone.
         if response.status_code != 401 or refused is None or not isinstance(response.request.body, bytes | str | None):
             return response
+        challenge = f"{response.headers.get('www-authenticate', '')}\n{response.text}"
         try:
-            headers = self._headers(response.request, refused)
+            headers = self._headers(response.request, refused, challenge)
         except NeedsConsentError:
             raise
         except Error:
             return response  # the API's own answer says more
-        _ = response.content  # read, so that the connection is free
-        response.close()
+        response.close()  # it was read, so that the connection is free
         request = response.request.copy()
         request.headers.update(headers)
         replayed: Response = response.connection.send(request, **kwargs)
