@@ -18,7 +18,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::OnceCell;
 
 /// The settings of a client: the same in every process that it is used in.
@@ -36,7 +36,7 @@ pub(crate) struct Settings {
     pub(crate) max_response_bytes: u64,
     pub(crate) user_agent: Option<String>,
     pub(crate) clock: Clock,
-    /// OAuth 1.0a: how far the API's clock is ahead of this one, in milliseconds.
+    /// OAuth 1.0a: how far the provider's clock is ahead of this one, in milliseconds.
     pub(crate) signing_offset: AtomicI64,
     pub(crate) events: Option<EventSink>,
 }
@@ -206,6 +206,11 @@ impl Settings {
 
     pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
+    }
+
+    /// By how much signatures are dated later than [`now`](Self::now), in milliseconds.
+    pub(crate) fn signing_offset(&self) -> i64 {
+        self.signing_offset.load(Ordering::Relaxed)
     }
 
     /// Tells the application; `record` where it concerns one.

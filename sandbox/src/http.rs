@@ -2,12 +2,14 @@
 //! memory and synchronous; only `server` knows sockets.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use hyper::HeaderMap;
 use hyper::body::Bytes;
 use serde::Serialize;
 use url::form_urlencoded;
+
+use crate::clock::Millis;
 
 pub(crate) type Pairs = Vec<(String, String)>;
 
@@ -129,6 +131,16 @@ impl Answer {
         self.headers.retain(|(earlier, _)| !earlier.eq_ignore_ascii_case(&name));
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// With the time at which it is said, unless it has one.
+    #[must_use]
+    pub(crate) fn dated(self, now: Millis) -> Self {
+        if self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
+            return self;
+        }
+        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now));
+        self.header("date", date)
     }
 
     /// Credentials go no further than the client (RFC 6749, section 5.1).

@@ -128,8 +128,12 @@ async fn answer(shared: &Shared, request: &Request) -> Result<Response<AnswerBod
     };
     sleep(answer.delay).await;
     entry.status = Some(answer.status);
-    shared.lock().journal.update(&entry);
-    Ok(respond(answer, fault.as_ref()))
+    let now = {
+        let mut state = shared.lock();
+        state.journal.update(&entry);
+        state.clock.now()
+    };
+    Ok(respond(answer.dated(now), fault.as_ref()))
 }
 
 fn respond(answer: Answer, fault: Option<&Fault>) -> Response<AnswerBody> {

@@ -2,11 +2,11 @@
 
 use super::BeginOptions;
 use super::pending::Transaction;
-use crate::call::sign_now;
+use crate::call::{Rejection, sign_now};
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, HttpResponse, Sent};
-use crate::oauth1::{Problem, Request, TemporaryCredentials, TokenCredentials};
+use crate::oauth1::{Request, TemporaryCredentials, TokenCredentials};
 use crate::provider::{Endpoints, Provider};
 use crate::secret::{Secret, shown};
 use crate::store::{StoredAccessToken, Tokens};
@@ -108,6 +108,7 @@ pub(super) async fn exchange(
     })
 }
 
+/// Posts a signed request; once more where the clock by which it was dated was wrong.
 async fn post(
     context: &Context,
     url: &Url,
@@ -119,7 +120,26 @@ async fn post(
     let settings = &context.settings;
     let request = Request { protocol_parameters, ..Request::new("POST", url) };
     let token = token.map(|(token, secret)| (token.expose(), secret.expose()));
-    let authorization = sign_now(settings, &request, token)?;
+    let dated_by = settings.signing_offset();
+    let mut response = send_signed(context, url, &request, token, deadline).await?;
+    if rejection(&response).corrects_clock(settings, dated_by) {
+        response = send_signed(context, url, &request, token, deadline).await?;
+    }
+    if response.status / 100 == 2 {
+        return Ok(response);
+    }
+    let secrets: Vec<_> = secrets.iter().copied().chain(&settings.client_secret).collect();
+    Err(problem(&settings.provider_name, &response, &secrets))
+}
+
+async fn send_signed(
+    context: &Context,
+    url: &Url,
+    request: &Request<'_>,
+    token: Option<(&str, &str)>,
+    deadline: Duration,
+) -> Result<HttpResponse> {
+    let authorization = sign_now(&context.settings, request, token)?;
     let request = HttpRequest {
         method: "POST".to_owned(),
         url: url.clone(),
@@ -132,22 +152,21 @@ async fn post(
         max_response_bytes: MAX_CREDENTIALS_BYTES,
     };
     match context.http.send_to_provider(request).await {
-        Sent::Answered(response) if response.status / 100 == 2 => Ok(response),
-        Sent::Answered(response) => {
-            let secrets: Vec<_> = secrets.iter().copied().chain(&settings.client_secret).collect();
-            Err(problem(&settings.provider_name, &response, &secrets))
-        }
+        Sent::Answered(response) => Ok(response),
         Sent::Unsent(error) | Sent::Ambiguous(error) => {
-            Err(error.with_provider(&settings.provider_name))
+            Err(error.with_provider(&context.settings.provider_name))
         }
     }
 }
 
+fn rejection(response: &HttpResponse) -> Rejection<'_> {
+    Rejection::of(response.status, &response.headers, &response.body)
+}
+
 fn problem(provider: &str, response: &HttpResponse, secrets: &[&Secret]) -> Error {
-    let challenges = response.headers.iter().filter(|(name, _)| name == "www-authenticate");
-    let problem = Problem::find(challenges.map(|(_, value)| value.as_str()), &response.body);
     let shown = |text: String| shown(&text, secrets);
-    let (word, advice) = problem
+    let (word, advice) = rejection(response)
+        .problem()
         .map_or((None, None), |problem| (Some(shown(problem.problem)), problem.advice.map(shown)));
     let refused = word
         .as_deref()

@@ -7,7 +7,6 @@ use crate::process::random_bytes;
 use crate::provider::{Protocol, TokenUse};
 use crate::secret::Secret;
 use crate::store::StoredAccessToken;
-use std::sync::atomic::Ordering;
 use url::Url;
 
 /// The `Authorization` header for a request; `form` is its form-encoded body, which an OAuth 1.0a signature covers.
@@ -68,7 +67,7 @@ pub(crate) fn sign_now<T: AsRef<str>>(
         token,
     };
     let nonce = nonce();
-    let now = settings.now().saturating_add(settings.signing_offset.load(Ordering::Relaxed));
+    let now = settings.now().saturating_add(settings.signing_offset());
     let timestamp = u64::try_from(now / 1000).unwrap_or(0);
     let stamp = Stamp { nonce: &nonce, timestamp };
     sign(request, &credentials, &stamp, SignatureMethod::HmacSha1)

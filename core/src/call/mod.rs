@@ -33,15 +33,16 @@ pub(crate) async fn call(
     request: ApiRequest,
     deadline: Instant,
 ) -> Result<ApiResponse> {
-    let limit = request.max_response_bytes.unwrap_or(refresher.context.settings.max_response_bytes);
-    let entry =
-        refresher.context.settings.entry(request.resource.as_deref(), request.scope.as_ref())?;
+    let settings = &refresher.context.settings;
+    let limit = request.max_response_bytes.unwrap_or(settings.max_response_bytes);
+    let entry = settings.entry(request.resource.as_deref(), request.scope.as_ref())?;
     let prepared = Prepared::from_request(request)?;
     let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
     let call = Call { refresher, prepared, entry, limit, deadline };
     let record = refresher.ensure(key, &want, deadline).await?;
+    let dated_by = settings.signing_offset();
     let (mut response, mut with_token) = call.send(&record).await?;
-    if with_token && rejection(&response).corrects_clock(&refresher.context.settings) {
+    if with_token && rejection(&response).corrects_clock(settings, dated_by) {
         (response, with_token) = call.send(&record).await?;
     }
     let Some(remedy) = call.remedy(&response, with_token) else { return Ok(response) };
@@ -208,7 +209,8 @@ async fn after_refusal(
         let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
         return refresher.ensure(key, &want, deadline).await;
     };
-    if rejection.is_some_and(|rejection| rejection.corrects_clock(settings)) {
+    let dated_by = settings.signing_offset();
+    if rejection.is_some_and(|rejection| rejection.corrects_clock(settings, dated_by)) {
         return Ok(stands);
     }
     let untold = Some(Remedy::Renewal);

@@ -73,9 +73,10 @@ impl<'a> Rejection<'a> {
         }
     }
 
-    /// OAuth 1.0a: whether a 401 comes of a clock that is wrong here or there, by which signatures are dated from now on. One
-    /// that names another problem does not (`refresh.md`, Other kinds of renewal).
-    pub(crate) fn corrects_clock(&self, settings: &Settings) -> bool {
+    /// OAuth 1.0a: whether a 401 comes of a clock that is wrong here or there, and a new signature may help: `dated_by` was the
+    /// signing offset of the rejected one. From now on signatures are dated by the server's clock. A 401 that names another
+    /// problem is none of the clock's (`refresh.md`, Other kinds of renewal).
+    pub(crate) fn corrects_clock(&self, settings: &Settings, dated_by: i64) -> bool {
         if self.status != 401 || settings.protocol() != Protocol::OAuth1 {
             return false;
         }
@@ -90,12 +91,10 @@ impl<'a> Rejection<'a> {
             .or_else(|| self.date.and_then(from_http_date));
         let Some(theirs) = theirs else { return false };
         let offset = theirs.saturating_sub(settings.now());
-        let before = settings.signing_offset.load(Ordering::Relaxed);
-        let is_wrong = (offset - before).abs() > tolerated;
-        if is_wrong {
+        if (offset - settings.signing_offset()).abs() > tolerated {
             settings.signing_offset.store(offset, Ordering::Relaxed);
         }
-        is_wrong
+        (offset - dated_by).abs() > tolerated
     }
 }
 
@@ -107,6 +106,7 @@ fn from_http_date(text: &str) -> Option<UnixMillis> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn only_what_is_said_of_the_token_asks_for_another() {
@@ -136,5 +136,22 @@ mod tests {
         assert_eq!(Rejection::of(403, &headers, b"").remedy(Protocol::OAuth1), None);
         let body = b"oauth_problem=token_rejected";
         assert_eq!(Rejection::of(401, &[], body).remedy(Protocol::OAuth1), Some(Remedy::Consent));
+    }
+    #[test]
+    fn of_requests_that_were_dated_wrong_at_once_each_is_signed_anew() {
+        let config = r#"{"provider": "sandbox-oauth1", "client_id": "c", "store": "memory:"}"#;
+        let settings = Settings::resolve(&Config::from_json(config).unwrap(), None).unwrap();
+        let text = "oauth_problem=timestamp_refused&oauth_acceptable_timestamps=1000-1600";
+        settings.clock.set(Some(0));
+        let rejection = Rejection::told(text);
+        assert!(rejection.corrects_clock(&settings, 0));
+        assert_eq!(settings.signing_offset(), 1_300_000);
+        assert!(rejection.corrects_clock(&settings, 0));
+        assert!(!rejection.corrects_clock(&settings, 1_300_000));
+        let other = Rejection {
+            date: Some("Thu, 01 Jan 1970 10:00:00 GMT"),
+            ..Rejection::told("oauth_problem=nonce_used")
+        };
+        assert!(!other.corrects_clock(&settings, 0));
     }
 }

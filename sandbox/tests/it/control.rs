@@ -24,6 +24,18 @@ fn the_clock_goes_where_it_is_set() {
 }
 
 #[test]
+fn answers_have_the_date_of_the_sandbox_clock() {
+    let provider = Provider::start();
+    provider.control("POST", "clock", &json!({ "set": 1_893_456_000 }));
+    for (target, status) in [("/api/me", 401), ("/oauth2/token", 405)] {
+        let answer = provider.send("GET", target, &[], b"");
+        let date = answer.header("date");
+        assert_eq!(answer.status, status);
+        assert!(date.starts_with("Tue, 01 Jan 2030 00:00:"), "{date}");
+    }
+}
+
+#[test]
 fn options_change_while_it_runs() {
     let provider = Provider::start();
     let changed = provider.control(
