@@ -5,7 +5,9 @@
 
 mod support;
 
-use evergrant::{Client, Code, Environment, Events, TokenOptions, wait};
+use evergrant::{
+    Client, Code, Environment, Events, Secret, TokenOptions, new_encryption_key, wait,
+};
 use evergrant_sandbox::{Fault, FaultKind, Sandbox, Target};
 use serde_json::{Value, json};
 use std::fs;
@@ -81,8 +83,12 @@ struct Dead {
 }
 
 fn dead_sender() -> Dead {
+    dead_sender_with(&json!({}))
+}
+
+fn dead_sender_with(more: &Value) -> Dead {
     let (sandbox, folder) = (sandbox(LIFETIME), Folder::new());
-    let sender = open(&sandbox, &folder, &json!({}));
+    let sender = open(&sandbox, &folder, more);
     wait(consent(&sender, &sandbox, "alice"));
     database(&folder).execute_batch(REFUSE_TOKENS).unwrap();
     later(&sender, &sandbox, LIFETIME);
@@ -189,6 +195,46 @@ fn an_answer_is_offered_to_its_own_store_and_for_its_own_grant_only() {
     let client = open(&sandbox, &folder, &json!({}));
     until(|| events(&client).contains(&"store_trouble".into()).then_some(()));
     assert!(file.exists());
+}
+
+fn keys(keys: &[&Secret]) -> Value {
+    json!({"encryption": {"keys": keys.iter().map(|key| key.expose()).collect::<Vec<_>>()}})
+}
+
+/// Asserts that a client with `more` does not get at the answer, and leaves it.
+fn assert_sealed(dead: &Dead, more: &Value) {
+    let client = open(&dead.sandbox, &dead.folder, more);
+    until(|| events(&client).contains(&"store_trouble".into()).then_some(()));
+    assert_eq!(spills(&dead.folder).len(), 1);
+}
+
+/// Asserts that a client with `more` commits the answer.
+fn assert_committed(dead: &Dead, more: &Value) {
+    let client = open(&dead.sandbox, &dead.folder, more);
+    until(|| spills(&dead.folder).is_empty().then_some(()));
+    assert_eq!((token(&client).unwrap(), generation(&client)), (dead.token.clone(), 2));
+    assert_eq!(refresh_requests(&dead.sandbox), 1);
+}
+
+#[test]
+fn an_answer_is_sealed_with_the_clients_keys_and_outlives_a_change_of_them() {
+    let (old, new) = (new_encryption_key(), new_encryption_key());
+    let dead = dead_sender_with(&keys(&[&old]));
+    assert_sealed(&dead, &json!({})); // though the key of the state folder is there
+    assert_sealed(&dead, &keys(&[&new]));
+    fs::remove_file(dead.folder.file("state/spill.key")).unwrap();
+    assert_committed(&dead, &keys(&[&new, &old]));
+}
+
+#[test]
+fn without_keys_an_answer_is_sealed_with_the_key_of_the_state_folder_and_opens_when_there_are_keys()
+{
+    let dead = dead_sender();
+    let (key, aside) = (dead.folder.file("state/spill.key"), dead.folder.file("aside"));
+    fs::rename(&key, &aside).unwrap();
+    assert_sealed(&dead, &json!({}));
+    fs::rename(&aside, &key).unwrap();
+    assert_committed(&dead, &keys(&[&new_encryption_key()]));
 }
 
 #[test]
