@@ -9,7 +9,7 @@ use crate::http::HttpClient;
 use crate::moving::Registration;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
 use crate::provider::{
-    Endpoints, Protocol, Provider, Rotation, TokenUse, UNKNOWN_ROTATION, discovery, lookup,
+    Endpoints, Protocol, Provider, Rotation, TokenUse, discovery, lookup, of_issuer,
 };
 use crate::secret::Secret;
 use crate::store::{Entry, GrantKey, Record, Store};
@@ -43,7 +43,11 @@ pub(crate) struct Settings {
 
 enum ProviderSource {
     Known(Arc<Provider>),
-    Issuer(String),
+    /// Its metadata is fetched at first use; what the catalogue knows of it is at hand.
+    Issuer {
+        issuer: String,
+        rotation: Rotation,
+    },
 }
 
 impl Settings {
@@ -64,7 +68,8 @@ impl Settings {
                     return Err(Error::new(Code::InvalidConfig, text));
                 }
                 discovery::check_issuer(issuer)?;
-                (issuer.clone(), ProviderSource::Issuer(issuer.clone()))
+                let rotation = of_issuer(issuer).unwrap_or_default().rotation;
+                (issuer.clone(), ProviderSource::Issuer { issuer: issuer.clone(), rotation })
             }
         };
         let client_secret = config
@@ -107,7 +112,6 @@ impl Settings {
         GrantKey { client: self.client_key(), subject: subject.to_owned(), slot: slot.to_owned() }
     }
 
-    /// How this client authenticates at `provider`; a client without a secret is public.
     /// Which of a grant's access tokens an application asks for.
     pub(crate) fn entry(&self, resource: Option<&str>, scope: Option<&Scopes>) -> Result<Entry> {
         let entry = Entry::wanted(resource, scope.map(|scope| scope.0.as_slice()))?;
@@ -118,6 +122,7 @@ impl Settings {
         Ok(entry)
     }
 
+    /// How this client authenticates at `provider`; a client without a secret is public.
     pub(crate) fn client_authentication(
         &self,
         provider: &Provider,
@@ -158,7 +163,7 @@ impl Settings {
     pub(crate) fn fingerprint(&self) -> String {
         let endpoints = match &self.provider {
             ProviderSource::Known(provider) => format!("{:?}", provider.endpoints),
-            ProviderSource::Issuer(issuer) => issuer.clone(),
+            ProviderSource::Issuer { issuer, .. } => issuer.clone(),
         };
         let mut hash = Sha256::new();
         hash.update(format!("{:?}\0{endpoints}\0{}\0", self.client_authentication, self.client_id));
@@ -170,7 +175,7 @@ impl Settings {
     pub(crate) fn rotation(&self) -> &Rotation {
         match &self.provider {
             ProviderSource::Known(provider) => &provider.rotation,
-            ProviderSource::Issuer(_) => &UNKNOWN_ROTATION,
+            ProviderSource::Issuer { rotation, .. } => rotation,
         }
     }
 
@@ -178,7 +183,7 @@ impl Settings {
     pub(crate) fn protocol(&self) -> Protocol {
         match &self.provider {
             ProviderSource::Known(provider) => provider.endpoints.protocol(),
-            ProviderSource::Issuer(_) => Protocol::OAuth2,
+            ProviderSource::Issuer { .. } => Protocol::OAuth2,
         }
     }
 
@@ -186,7 +191,7 @@ impl Settings {
     pub(crate) fn token_use(&self) -> &TokenUse {
         match &self.provider {
             ProviderSource::Known(provider) => &provider.api,
-            ProviderSource::Issuer(_) => &TokenUse::Type,
+            ProviderSource::Issuer { .. } => &TokenUse::Type,
         }
     }
 
@@ -198,7 +203,7 @@ impl Settings {
                     &provider.endpoints;
                 Some(token.as_str())
             }
-            ProviderSource::Issuer(_) => None,
+            ProviderSource::Issuer { .. } => None,
         };
         let (provider, client_id) = (&self.provider_name, &self.client_id);
         Registration { provider, client_id, token_endpoint }
@@ -286,7 +291,7 @@ impl Context {
     pub(crate) async fn provider(&self) -> Result<Arc<Provider>> {
         match &self.settings.provider {
             ProviderSource::Known(provider) => Ok(Arc::clone(provider)),
-            ProviderSource::Issuer(issuer) => {
+            ProviderSource::Issuer { issuer, .. } => {
                 let fetch = async {
                     let provider =
                         discovery::discover(&self.http, issuer, self.settings.timeouts.request)

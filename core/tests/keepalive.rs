@@ -5,7 +5,7 @@
 mod support;
 
 use evergrant::{
-    Client, Code, DueAfter, DueFor, DueOptions, DueReport, PutTokens, RefreshDueOptions,
+    Client, Code, Config, DueAfter, DueFor, DueOptions, DueReport, PutTokens, RefreshDueOptions,
     RefreshOptions, RevokeOptions, TokenOptions, wait,
 };
 use evergrant_sandbox::{Fault, FaultKind, Sandbox, Target};
@@ -174,6 +174,20 @@ fn a_refresh_token_that_would_die_of_disuse_is_used_in_time() {
     let renewed = wait(client.grant("idle").inspect()).unwrap();
     assert_eq!(renewed.keepalive_at, Some(renewed.updated_at + 30 * 86_400_000));
     assert_eq!(due(&client, 0.0), []);
+}
+
+#[test]
+fn of_a_provider_given_by_its_issuer_the_catalogue_tells_when_disuse_would_end_a_grant() {
+    let idle = |issuer: &str| {
+        let config = json!({ "provider": issuer, "client_id": "c", "store": "memory:" });
+        let client = Client::open(Config::from_json(&config.to_string()).unwrap()).unwrap();
+        let refresh_token = Some("rt".into());
+        let tokens = PutTokens { refresh_token, ..PutTokens::default() };
+        let stored = wait(client.put("alice", tokens)).unwrap();
+        stored.keepalive_at.map(|due| due - stored.created_at)
+    };
+    assert_eq!(idle("https://accounts.google.com"), Some(90 * 86_400_000));
+    assert_eq!(idle("https://as.example"), None);
 }
 
 #[test]

@@ -117,6 +117,15 @@ fn unknown(name: &str, own: &Own) -> Error {
     Error::new(Code::UnknownProvider, text)
 }
 
+/// The built-in entry whose issuer this is, by simple string comparison (RFC 8414 section 3.3).
+pub(crate) fn of_issuer(issuer: &str) -> Option<ProviderTable> {
+    ENTRIES
+        .iter()
+        .filter(|(_, text)| text.contains(issuer))
+        .filter_map(|(name, _)| entry(name, &Own::new()).ok()?)
+        .find(|entry| entry.issuer.as_deref() == Some(issuer))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

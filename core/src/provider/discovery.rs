@@ -1,6 +1,9 @@
 //! A provider by its issuer: its metadata is fetched and must name that very issuer (RFC 8414, OpenID Connect Discovery).
+//!
+//! Metadata says where the endpoints are, and nothing of a provider's habits: those are the catalogue's, where it has an entry
+//! of this issuer.
 
-use super::{Endpoints, Offline, Provider, ProviderTable};
+use super::{Endpoints, Offline, Provider, ProviderTable, of_issuer};
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpClient, HttpRequest, Sent, check_followed, check_url};
 use crate::oauth2::metadata::well_known_urls;
@@ -73,40 +76,67 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
             .map(|url| endpoint("revocation_endpoint", Some(url)))
             .transpose()?,
     };
-    let known = metadata.token_endpoint_auth_methods_supported.iter();
-    let mut methods = known.filter_map(|name| ClientAuthenticationMethod::from_name(name));
+    let supported = metadata.token_endpoint_auth_methods_supported.iter();
+    let mut methods = supported.filter_map(|name| ClientAuthenticationMethod::from_name(name));
     let supports_offline_access =
         metadata.scopes_supported.iter().any(|scope| scope == "offline_access");
+    let known = of_issuer(issuer).unwrap_or_default();
     let table = ProviderTable {
         name: Some(issuer.to_owned()),
         issuer: Some(issuer.to_owned()),
-        client_authentication: methods.find(|method| *method != ClientAuthenticationMethod::None),
-        offline: supports_offline_access.then(|| Offline {
-            // OpenID Connect Core section 11 lets a server ignore the scope without prompt=consent.
-            parameters: [("prompt".to_owned(), "consent".to_owned())].into(),
-            scope: vec!["offline_access".to_owned()],
-        }),
-        ..ProviderTable::default()
+        client_authentication: known
+            .client_authentication
+            .or_else(|| methods.find(|method| *method != ClientAuthenticationMethod::None)),
+        offline: known.offline.clone().or_else(|| supports_offline_access.then(offline_access)),
+        ..known
     };
     let iss_in_callback = metadata.authorization_response_iss_parameter_supported;
     Ok(Provider { iss_in_callback, ..Provider::at(endpoints, table)? })
+}
+
+/// What brings a refresh token by OpenID Connect Core section 11, which lets a server ignore the scope without prompt=consent.
+fn offline_access() -> Offline {
+    Offline {
+        parameters: [("prompt".to_owned(), "consent".to_owned())].into(),
+        scope: vec!["offline_access".to_owned()],
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The provider that metadata with these endpoints makes of an issuer.
+    fn discovered(issuer: &str, token: &str) -> Result<Provider> {
+        let body = format!(
+            r#"{{"issuer":"{issuer}","authorization_endpoint":"{issuer}/a","token_endpoint":"{token}",
+                "token_endpoint_auth_methods_supported":["client_secret_basic"],"scopes_supported":["offline_access"]}}"#
+        );
+        let metadata = Metadata::parse(issuer, None, body.as_bytes()).unwrap();
+        provider(&well_known_urls(issuer).unwrap()[0], issuer, metadata)
+    }
+
     #[test]
     fn metadata_from_afar_names_no_endpoint_on_this_machine() {
-        let named = |token: &str| {
-            let issuer = "https://as.example";
-            let body = format!(
-                r#"{{"issuer":"{issuer}","authorization_endpoint":"{issuer}/a","token_endpoint":"{token}"}}"#
-            );
-            let metadata = Metadata::parse(issuer, None, body.as_bytes()).unwrap();
-            provider(&well_known_urls(issuer).unwrap()[0], issuer, metadata)
-        };
+        let named = |token| discovered("https://as.example", token);
         assert!(named("https://as.example/t").is_ok());
         assert_eq!(named("http://127.0.0.1/t").unwrap_err().code(), Code::InsecureUrl);
+    }
+
+    #[test]
+    fn a_provider_by_issuer_has_the_habits_that_the_catalogue_knows_of_it_and_the_endpoints_of_its_metadata()
+     {
+        let google = discovered("https://accounts.google.com", "https://as.example/t").unwrap();
+        assert_eq!(google.name, "https://accounts.google.com"); // the key of grants that are stored
+        assert_eq!(google.endpoints.host(), "as.example");
+        assert!(google.revoking_takes_all);
+        assert_eq!(google.rotation.kills_on_reuse, Some(false));
+        assert_eq!(google.client_authentication, ClientAuthenticationMethod::ClientSecretPost);
+        assert_eq!(google.offline.unwrap().parameters["access_type"], "offline");
+
+        let other = discovered("https://accounts.google.com/", "https://as.example/t").unwrap();
+        assert!(!other.revoking_takes_all);
+        assert_eq!(other.client_authentication, ClientAuthenticationMethod::ClientSecretBasic);
+        assert_eq!(other.offline.unwrap().scope, ["offline_access"]);
     }
 }

@@ -4,7 +4,7 @@ mod catalogue;
 pub(crate) mod discovery;
 
 pub use catalogue::catalogue;
-pub(crate) use catalogue::lookup;
+pub(crate) use catalogue::{lookup, of_issuer};
 
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
@@ -182,17 +182,6 @@ pub struct Rotation {
     /// Earliest refresh, in seconds before the access token's expiry.
     pub earliest_refresh: Option<f64>,
 }
-
-/// The rotation of a provider that nothing is known of.
-pub(crate) static UNKNOWN_ROTATION: Rotation = Rotation {
-    rotates: None,
-    grace: None,
-    kills_on_reuse: None,
-    idle_days: None,
-    lifetime_days: None,
-    leaves_out: Vec::new(),
-    earliest_refresh: None,
-};
 
 impl Rotation {
     /// The longest time that makes sense of any of them, in days.
