@@ -268,11 +268,41 @@ fn a_begun_revocation_is_tried_again() {
     sandbox.add_fault(Fault { times: 2, ..broken }).unwrap();
     wait(client.grant("alice").revoke(RevokeOptions::default())).unwrap_err();
     assert_eq!(due(&client, 0.0), [("alice".to_owned(), DueFor::Revocation)]);
-    let report = keep_alive(&client);
-    assert_eq!((report.failed.len(), report.revoked), (1, 0));
-    assert_eq!(keep_alive(&client).revoked, 1);
+    let requests =
+        || sandbox.journal().iter().filter(|entry| entry.path == "/oauth2/revoke").count();
+    // A minute after the first failure, two after the second.
+    for (pause, failed) in [(60, 1), (120, 0)] {
+        let before = requests();
+        for _ in 0..3 {
+            assert_eq!(keep_alive(&client).in_back_off, 1);
+        }
+        assert_eq!(requests(), before);
+        later(&[&client], &sandbox, Duration::from_secs(pause));
+        let report = keep_alive(&client);
+        assert_eq!((report.failed.len(), report.revoked), (failed, 1 - failed as u64));
+    }
     assert!(!sandbox.grants()[0].alive);
     assert_eq!(due(&client, 0.0), []);
+}
+
+#[test]
+fn who_revokes_a_grant_again_does_not_wait_for_the_back_off_and_a_pause_that_the_provider_wants_is_kept()
+ {
+    let (sandbox, folder) = (sandbox(HOUR), Folder::new());
+    let client = client(&sandbox, &folder.database(), &json!({}));
+    wait(consent(&client, &sandbox, "alice"));
+    let throttled = Fault {
+        status: Some(429),
+        headers: [("retry-after".to_owned(), "600".to_owned())].into(),
+        ..Fault::new(Target::Revoke, FaultKind::Status)
+    };
+    sandbox.add_fault(throttled).unwrap();
+    let error = wait(client.grant("alice").revoke(RevokeOptions::default())).unwrap_err();
+    let inspected = wait(client.grant("alice").inspect()).unwrap();
+    assert_eq!((error.status(), error.retry_at()), (Some(429), inspected.retry_at));
+    assert_eq!(inspected.retry_at, Some(inspected.updated_at + 600_000));
+    wait(client.grant("alice").revoke(RevokeOptions::default())).unwrap();
+    assert!(!sandbox.grants()[0].alive);
 }
 
 #[test]

@@ -55,9 +55,9 @@ const ANSWER_PAUSE: Duration = SECOND;
 const TAKE_BACKS: u32 = 10;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 type Ended = Option<Result<Arc<Record>>>;
 
@@ -691,19 +691,9 @@ impl Pilot {
         longest: Duration,
         fingerprint: Option<String>,
     ) -> Retry {
+        let earlier = record.retry.as_ref();
         let fingerprint = fingerprint.unwrap_or_default();
-        let failures = record
-            .retry
-            .as_ref()
-            .filter(|retry| retry.class == class && retry.fingerprint == fingerprint)
-            .map_or(0, |retry| retry.failures);
-        let pause = first.saturating_mul(2u32.saturating_pow(failures)).min(longest);
-        Retry {
-            not_before: self.now() + millis(pause),
-            failures: failures.saturating_add(1),
-            class: class.to_owned(),
-            fingerprint,
-        }
+        Retry::after(earlier, class, fingerprint, (first, longest), self.now())
     }
 
     /// Somebody's answer to the generation of this lease came. Where it was attempted more than once, a later attempt may have

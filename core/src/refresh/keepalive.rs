@@ -4,6 +4,7 @@
 //! grants are chosen by clear columns alone, a page at a time; what a grant needs is decided anew when its turn comes, by the
 //! ordinary flight under the lease; and what this process did not know before it lets go again.
 
+use super::revocation::Again;
 use super::{Decision, Refresher, Refusal, Want, decide, millis, revocation};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
@@ -411,8 +412,12 @@ fn judged(decision: &Decision, renewed_here: bool) -> Fate {
 async fn revoke(refresher: &Arc<Refresher>, key: &GrantKey, deadline: Instant) -> Result<Fate> {
     let (refresher, key) = (Arc::clone(refresher), key.clone());
     let task =
-        runtime().spawn(async move { revocation::revoke(&refresher, &key, false, deadline).await });
-    task.await.map_err(task_error)?.map(|()| Fate::Revoked)
+        runtime().spawn(async move { revocation::revoke_again(&refresher, &key, deadline).await });
+    Ok(match task.await.map_err(task_error)?? {
+        Again::Done => Fate::Revoked,
+        Again::InBackOff => Fate::InBackOff,
+        Again::Over => Fate::Skipped,
+    })
 }
 
 /// Removes tombstones that no late answer can meet any more.

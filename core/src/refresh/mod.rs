@@ -356,14 +356,9 @@ impl Refresher {
     /// Notes that the API refused a token that was renewed because it refused the one before: forced refreshes pause.
     pub(crate) async fn refused_again(&self, key: &GrantKey, refused: &Record) {
         let now = self.context.settings.now();
-        let failures = refused.forced.as_ref().map_or(0, |forced| forced.failures);
-        let pause = 60_000_i64.saturating_mul(1 << failures.min(6)).min(3_600_000);
-        let forced = Retry {
-            not_before: now + pause,
-            failures: failures + 1,
-            class: "refused_by_api".to_owned(),
-            fingerprint: String::new(),
-        };
+        let pauses = (flight::MINUTE, flight::HOUR);
+        let forced =
+            Retry::after(refused.forced.as_ref(), "refused_by_api", String::new(), pauses, now);
         let marked = refused.marked(&Mark::ForcedBackOff(forced), now);
         // Where somebody else wrote the record meanwhile, the note is no longer about what stands.
         match self.context.store.compare_and_set(key, Some(refused.revision), &marked).await {

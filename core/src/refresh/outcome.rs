@@ -125,7 +125,7 @@ fn throttled(
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds or a date, at most an hour.
-fn retry_after(value: &str, now: UnixMillis) -> Option<Duration> {
+pub(super) fn retry_after(value: &str, now: UnixMillis) -> Option<Duration> {
     let pause = if let Ok(seconds) = value.trim().parse() {
         Duration::from_secs(seconds)
     } else {

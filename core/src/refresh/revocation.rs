@@ -1,6 +1,7 @@
 //! Revoking and forgetting a grant, under its lease so that no flight is under way (`refresh.md`, Re-consent, revoke, forget).
 
-use super::{Refresher, renewal};
+use super::flight::{HOUR, MINUTE};
+use super::{Refresher, outcome, renewal};
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
@@ -8,7 +9,7 @@ use crate::http::Sent;
 use crate::oauth2::{ErrorResponse, TokenRequest};
 use crate::owner::OwnerId;
 use crate::provider::{Endpoints, Provider};
-use crate::store::{Acquired, GrantKey, Held, LeaseId, Mark, Tokens};
+use crate::store::{Acquired, GrantKey, Held, LeaseId, Mark, Record, Retry, Status, Tokens};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -24,36 +25,83 @@ pub(crate) async fn revoke(
     force: bool,
     deadline: Instant,
 ) -> Result<()> {
-    let context = &refresher.context;
-    let provider = context.provider().await?;
+    let provider = refresher.context.provider().await?;
     let (lease, held) = take_lease(refresher, key, deadline).await?;
-    let revoked = match revocation_endpoint(&provider) {
+    revoke_held(refresher, key, &provider, &lease, &held, force).await
+}
+
+/// What became of a revocation that had begun.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    Done,
+    /// It failed not long ago.
+    InBackOff,
+    /// There is nothing to revoke any more: the user consented anew.
+    Over,
+}
+
+/// Goes on with a revocation that failed, when its back-off is over.
+pub(crate) async fn revoke_again(
+    refresher: &Arc<Refresher>,
+    key: &GrantKey,
+    deadline: Instant,
+) -> Result<Again> {
+    let policy = refresher.policy();
+    let obstacle = |record: &Record| {
+        let held_back = policy.held_back(record.retry.as_ref(), refresher.context.settings.now());
+        match record.status {
+            Status::Revoking => held_back.map(|_| Again::InBackOff),
+            _ => Some(Again::Over),
+        }
+    };
+    let stands = refresher.load(key).await?.ok_or_else(|| refresher.no_grant(key))?;
+    if let Some(again) = obstacle(&stands) {
+        return Ok(again);
+    }
+    let provider = refresher.context.provider().await?;
+    let (lease, held) = take_lease(refresher, key, deadline).await?;
+    // Another may have tried meanwhile.
+    if let Some(again) = obstacle(&held.record) {
+        refresher.context.store.release(key, &lease, held.earlier.as_ref()).await?;
+        return Ok(again);
+    }
+    revoke_held(refresher, key, &provider, &lease, &held, false).await.map(|()| Again::Done)
+}
+
+async fn revoke_held(
+    refresher: &Arc<Refresher>,
+    key: &GrantKey,
+    provider: &Provider,
+    lease: &LeaseId,
+    held: &Held,
+    force: bool,
+) -> Result<()> {
+    let context = &refresher.context;
+    let revoked = match revocation_endpoint(provider) {
         Ok(_) => match &held.record.tokens {
-            Some(tokens) => revoke_tokens(context, &provider, tokens).await,
+            Some(tokens) => revoke_tokens(context, provider, tokens).await,
             None => Ok(()),
         },
         Err(error) => Err(error),
     };
-    match revoked {
-        Err(error) if !force => {
-            let unsupported = error.code() == Code::Unsupported;
-            let error = error.with_grant(&context.settings.provider_name, &key.subject);
-            if unsupported {
-                context.store.release(key, &lease, held.earlier.as_ref()).await?;
-            } else {
-                let now = context.settings.now();
-                let marked = context
-                    .store
-                    .mark(key, &lease, &Mark::Revoking, held.earlier.as_ref(), now)
-                    .await?;
-                if let Some(record) = marked {
-                    refresher.remember(record);
-                }
-            }
-            Err(error)
-        }
-        Ok(()) | Err(_) => bury(refresher, key, &lease, &held, Kind::Revoked).await,
+    let error = match revoked {
+        Err(error) if !force => error.with_grant(&context.settings.provider_name, &key.subject),
+        Ok(()) | Err(_) => return bury(refresher, key, lease, held, Kind::Revoked).await,
+    };
+    if error.code() == Code::Unsupported {
+        context.store.release(key, lease, held.earlier.as_ref()).await?;
+        return Err(error);
     }
+    let (now, fingerprint) = (context.settings.now(), context.settings.fingerprint());
+    let earlier = held.record.retry.as_ref();
+    let mut retry = Retry::after(earlier, "revocation", fingerprint, (MINUTE, HOUR), now);
+    retry.not_before = retry.not_before.max(error.retry_at().unwrap_or(0));
+    let error = error.with_retry_at(Some(retry.not_before));
+    let mark = Mark::Revoking(retry);
+    if let Some(record) = context.store.mark(key, lease, &mark, held.earlier.as_ref(), now).await? {
+        refresher.remember(record);
+    }
+    Err(error)
 }
 
 /// Deletes by the application's wish; the provider is not told.
@@ -161,6 +209,9 @@ pub(super) async fn revoke_tokens(
     if response.status / 100 == 2 {
         return Ok(());
     }
+    let now = context.settings.now();
+    let pause = response.header("retry-after").and_then(|value| outcome::retry_after(value, now));
+    let pause = pause.and_then(|pause| i64::try_from(pause.as_millis()).ok());
     let answer = ErrorResponse::parse(
         response.header("content-type"),
         &response.body,
@@ -173,5 +224,25 @@ pub(super) async fn revoke_tokens(
         format!("{} did not revoke the grant: status {}", provider.name, response.status),
     )
     .with_status(response.status)
+    .with_retry_at(pause.map(|pause| now + pause))
     .with_server_error(error, description))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::wait;
+    use crate::{Client, Config, PutTokens};
+
+    #[test]
+    fn a_consent_that_came_after_a_failed_revocation_is_not_revoked_for_it() {
+        let config = r#"{"provider": "sandbox", "client_id": "c", "store": "memory:"}"#;
+        let client = Client::open(Config::from_json(config).unwrap()).unwrap();
+        let tokens = PutTokens { refresh_token: Some("rt".into()), ..PutTokens::default() };
+        wait(client.put("alice", tokens)).unwrap();
+        let (refresher, key) = (client.refresher().unwrap(), client.settings().key("alice", ""));
+        let deadline = Instant::now() + MINUTE;
+        assert_eq!(wait(revoke_again(&refresher, &key, deadline)).unwrap(), Again::Over);
+        assert!(wait(client.grant("alice").inspect()).unwrap().has_refresh_token);
+    }
 }

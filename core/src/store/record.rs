@@ -9,6 +9,7 @@ use crate::owner::short_name;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// The format that this version writes.
 pub(crate) const FORMAT: u32 = 1;
@@ -165,6 +166,25 @@ pub(crate) struct Retry {
     /// Client authentication and endpoint that it concerns; empty for every configuration.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) fingerprint: String,
+}
+
+impl Retry {
+    /// The back-off after one more failure: the first of `pauses`, doubled for each failure of the same kind in a row before,
+    /// and at most the last.
+    pub(crate) fn after(
+        earlier: Option<&Retry>,
+        class: &str,
+        fingerprint: String,
+        (first, last): (Duration, Duration),
+        now: UnixMillis,
+    ) -> Self {
+        let is_same = |retry: &&Retry| retry.class == class && retry.fingerprint == fingerprint;
+        let failures = earlier.filter(is_same).map_or(0, |retry| retry.failures);
+        let pause = first.saturating_mul(2u32.saturating_pow(failures)).min(last);
+        let pause = i64::try_from(pause.as_millis()).expect("a pause is at most hours");
+        let (not_before, class) = (now + pause, class.to_owned());
+        Retry { not_before, failures: failures.saturating_add(1), class, fingerprint }
+    }
 }
 
 /// A renewal that was stored but must not be used.
@@ -371,8 +391,8 @@ pub(crate) enum Mark {
     BackOff(Retry),
     /// Refreshes that a 401 forces pause until a time.
     ForcedBackOff(Retry),
-    /// A revocation at the provider has begun.
-    Revoking,
+    /// A revocation at the provider has begun and failed; it is not tried again by itself before a time.
+    Revoking(Retry),
 }
 
 impl Record {
@@ -580,7 +600,11 @@ impl Record {
                 next.retry = Some(retry.clone());
             }
             Mark::ForcedBackOff(retry) => next.forced = Some(retry.clone()),
-            Mark::Revoking => next.set_status(Status::Revoking, None, now),
+            Mark::Revoking(retry) => {
+                next.set_status(Status::Revoking, None, now);
+                next.leave_trail(now, &retry.class);
+                next.retry = Some(retry.clone());
+            }
         }
         next.touch(now);
         next
@@ -819,6 +843,22 @@ pub(crate) mod tests {
         );
         assert_eq!(ended.access().unwrap().expires_at, Some(7));
         assert!(!ended.lives_by(&"a1".into(), 7));
+    }
+
+    #[test]
+    fn a_back_off_doubles_with_failures_of_its_own_kind_alone() {
+        let pauses = (Duration::from_secs(60), Duration::from_secs(150));
+        let after = |earlier: Option<&Retry>, class| {
+            Retry::after(earlier, class, String::new(), pauses, 1_000)
+        };
+        let first = after(None, "a");
+        let second = after(Some(&first), "a");
+        let third = after(Some(&second), "a");
+        assert_eq!(
+            [&first, &second, &third].map(|retry| retry.not_before),
+            [61_000, 121_000, 151_000]
+        );
+        assert_eq!((third.failures, after(Some(&third), "b").not_before), (3, 61_000));
     }
 
     #[test]
