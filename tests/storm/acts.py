@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 ALREADY_SENT_SECONDS = 1.0
 """How long after a store went away a request may still arrive whose lease was written before."""
-REVOKED_WITHIN_SECONDS = 20
-"""How long the next process takes at most to revoke what an earlier one could not."""
+SPILLS_END_WITHIN_SECONDS = 20
+"""How long the next process takes at most to commit or revoke what an earlier one could not. What a store without a disk write for
+each answer has taken stays in the folder for five seconds more."""
 
 
 class Act:
@@ -35,6 +36,14 @@ class Act:
 
     def go(self) -> None:
         pass
+
+    def left_after_the_next_process(self) -> list[Path]:
+        """The answers in the spill folder that the next process of the application could not end either."""
+        with self.run.open("storm-after"):
+            deadline = time.monotonic() + SPILLS_END_WITHIN_SECONDS
+            while (left := list((self.run.folder / "state").rglob("*.spill"))) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        return left
 
     def finish(self) -> None:
         pass
@@ -75,7 +84,7 @@ class StopStore(Act):
 
     def finish(self) -> None:
         """Answers that the store could not take have come to it since."""
-        if left := list((self.run.folder / "state").rglob("*.spill")):
+        if left := self.left_after_the_next_process():
             self.run.problems.append(f"{len(left)} answers are still in the spill folder")
 
 
@@ -147,12 +156,9 @@ class Change(Act):
             self.run.problems.append(f"{what} of {subject}: {error.code}: {error}")
 
     def finish(self) -> None:
-        """A line that was revoked must be dead; of one that was forgotten or replaced, what came after that. A late answer that
-        could not be revoked at once waits in the spill folder for the next process of the application."""
-        with self.run.open("storm-after"):
-            deadline = time.monotonic() + REVOKED_WITHIN_SECONDS
-            while any(self.run.folder.glob("state/spill/*.spill")) and time.monotonic() < deadline:
-                time.sleep(0.1)
+        """A line that was revoked must be dead; of one that was forgotten or replaced, what came after that: a late answer that
+        could not be revoked at once waits in the spill folder."""
+        self.left_after_the_next_process()
         for line, at, what in self.ended:
             token, issued_at = self.run.proxy.newest_of(line)
             if what != "revoke" and issued_at <= at:
