@@ -177,6 +177,23 @@ fn a_401_that_stays_goes_to_the_caller_and_forced_refreshes_pause() {
 }
 
 #[test]
+fn a_stored_token_that_the_api_refuses_too_makes_no_refresh_pause() {
+    let sandbox = sandbox(LIFETIME);
+    let folder = Folder::new();
+    let client = open(&sandbox, &folder.database());
+    token(&client).unwrap();
+    // Another process renewed, and what it got is over too: by a clock that was set back both look fresh.
+    let other = Client::open(oauth2(&sandbox, &folder.database(), &json!({}))).unwrap();
+    wait(other.grant("alice").refresh(RefreshOptions { force: true, timeout: None })).unwrap();
+    sandbox.expire_access("alice");
+    let url = format!("{}/api/me", sandbox.base_url());
+    assert_eq!(get(&client, url.clone()).status, 401);
+    assert_eq!(refresh_requests(&sandbox), 1);
+    assert_eq!(get(&client, url).status, 200);
+    assert_eq!(refresh_requests(&sandbox), 2);
+}
+
+#[test]
 fn too_little_scope_is_no_reason_to_refresh() {
     let sandbox = sandbox(LIFETIME);
     let client = open(&sandbox, "memory:");
@@ -641,6 +658,20 @@ fn a_client_of_the_applications_own_that_met_a_401_gets_another_token_and_forces
     assert_eq!(error.code(), Code::TemporarilyUnavailable);
     assert!(error.retry_at().is_some());
     assert_eq!((headers(&client, None).unwrap(), refresh_requests(&sandbox)), (second, 1));
+}
+
+#[test]
+fn when_the_clock_was_set_back_an_old_token_does_not_count_as_just_renewed() {
+    let sandbox = sandbox(LIFETIME);
+    let client = open(&sandbox, "memory:");
+    let first = headers(&client, None).unwrap();
+    later(&client, &sandbox, Duration::from_secs(600));
+    let second = headers(&client, Some(&first)).unwrap();
+    client.set_test_clock(None);
+    sandbox.expire_access("alice");
+    assert_eq!(headers(&client, None).unwrap(), second);
+    assert_ne!(headers(&client, Some(&second)).unwrap(), second);
+    assert_eq!(refresh_requests(&sandbox), 2);
 }
 
 /// Has the sandbox answer the next token request with `body`.

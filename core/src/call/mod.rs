@@ -49,10 +49,13 @@ pub(crate) async fn call(
     let Some(other) = call.other_record(key, remedy, &record).await? else { return Ok(response) };
     let (replayed, with_token) = call.send(&other).await?;
     match call.remedy(&replayed, with_token) {
-        Some(Remedy::Renewal) => refresher.refused_again(key, &other).await,
+        // A stored token that is refused too may be an old one: it does not say that renewing is of no use.
+        Some(Remedy::Renewal) if refresher.was_renewed_in_vain(&other, &call.entry) => {
+            refresher.refused_again(key, &other).await;
+        }
         // Whatever stands by now, this request had its replay.
         Some(Remedy::Consent) => drop(call.other_record(key, Remedy::Consent, &other).await?),
-        None => {}
+        Some(Remedy::Renewal) | None => {}
     }
     Ok(replayed)
 }
@@ -222,9 +225,7 @@ async fn after_refusal(
         }
         Some(Remedy::Renewal) => {
             let renewed = refresher.after_refusal(key, entry, &stands, deadline).await?;
-            let renewed = renewed.ok_or_else(|| refresher.renewals_pause(key))?;
-            refresher.note_renewal_after_refusal(&renewed, entry);
-            Ok(renewed)
+            renewed.ok_or_else(|| refresher.renewals_pause(key))
         }
         None => Err(refresher.renewals_pause(key)),
     }

@@ -73,7 +73,7 @@ pub(crate) struct Refresher {
     flights: Flights,
     /// Answers that could not be committed yet: they hold the only refresh token there is.
     uncommitted: Mutex<HashMap<GrantKey, Uncommitted>>,
-    /// The last renewal of each access token that a 401 forced, for users of their own HTTP clients.
+    /// The last renewal of each access token that a 401 forced.
     forced: Mutex<HashMap<(GrantKey, Entry), (String, u64)>>,
     /// Where such answers outlive this process; none for stores in memory.
     spill: Option<Spill>,
@@ -350,7 +350,11 @@ impl Refresher {
             generation: refused.generation,
             despite: false,
         };
-        self.ensure(key, &want, deadline).await.map(Some)
+        let record = self.ensure(key, &want, deadline).await?;
+        if !is_newer {
+            self.note_renewal_after_refusal(&record, entry);
+        }
+        Ok(Some(record))
     }
 
     /// Notes that the API refused a token that was renewed because it refused the one before: forced refreshes pause.
@@ -373,7 +377,7 @@ impl Refresher {
     }
 
     /// Notes the renewal that a 401 forced.
-    pub(crate) fn note_renewal_after_refusal(&self, record: &Record, entry: &Entry) {
+    fn note_renewal_after_refusal(&self, record: &Record, entry: &Entry) {
         let Some(came_with) = record.generation_of(entry) else { return };
         let renewed = (record.grant_id.clone(), came_with);
         let refused = (record.key(), entry.clone());
@@ -388,7 +392,9 @@ impl Refresher {
             *grant_id == record.grant_id && Some(*came_with) == record.generation_of(entry)
         });
         let obtained_at = record.access_of(entry).map_or(0, |access| access.obtained_at);
-        is_forced && self.context.settings.now() - obtained_at < JUST_RENEWED
+        // Of a token that is dated later than now nothing is known: the clock was set back.
+        let age = self.context.settings.now() - obtained_at;
+        is_forced && (0..JUST_RENEWED).contains(&age)
     }
 
     /// What is told to who wants a renewal because of a 401 when none is made.
