@@ -119,7 +119,8 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
                                              for one in earlier)
                 counts["early"] += bool(earlier) and entry.at < token.issued_at + (token.lifetime or 0)
                 counts["away"] += is_within(entry.at, evidence.store_away)
-                if token.line in after_death:
+                # One whose own answer died, too, told nobody anything: it counts as part of the first loss.
+                if token.line in after_death and entry.delivered and not died_with_its_sender(entry, evidence.journal):
                     after_death[token.line] += 1
                 if not earlier and token.lifetime and token.delivered:
                     ages.append((entry.at - token.issued_at) / token.lifetime)
@@ -176,7 +177,7 @@ def died_with_its_sender(entry: TokenRequest, journal: list[TokenRequest]) -> bo
     answered_at = entry.answered_at or entry.at
     killed = any(other.application == entry.application and (other.fault or "").startswith("kill-sender")
                  and abs((other.fault_at or other.at) - answered_at) <= COMMITS_WITHIN_SECONDS for other in journal)
-    return killed and not any(other.presented == entry.issued for other in journal)
+    return killed and (entry.issued is None or not any(other.presented == entry.issued for other in journal))
 
 
 def is_within(at: float, span: tuple[float, float] | None) -> bool:
