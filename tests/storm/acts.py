@@ -150,8 +150,10 @@ class Change(Act):
                 grant.forget()
             elif what == "revoke":
                 grant.revoke()
-            self.ended.append((line, time.time(), what))
+            given_up_at = time.time()
             self.run.consent(client, subject)
+            # Until the new consent is stored the old one is in use, and may be renewed.
+            self.ended.append((line, time.time() if what == "consent again" else given_up_at, what))
         except evergrant.Error as error:
             self.run.problems.append(f"{what} of {subject}: {error.code}: {error}")
 
