@@ -19,6 +19,8 @@ pub(crate) struct Kind {
     /// The parameter that says how the connection is protected, and its values.
     pub(super) tls: &'static str,
     pub(super) tls_modes: [(&'static str, Tls); 3],
+    /// The parameter with the file of the authorities that are trusted instead of the system's.
+    pub(super) authorities: &'static str,
 }
 
 /// How a connection is protected.
@@ -41,6 +43,7 @@ pub(crate) struct Endpoint {
     pub(super) password: Option<Secret>,
     pub(super) database: String,
     pub(super) tls: Tls,
+    pub(super) authorities: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl Place {
 
 impl Endpoint {
     /// Reads the address of a server. It is protected and its certificate verified unless it is on this host, or the address
-    /// says otherwise.
+    /// says otherwise; a socket needs no protection.
     pub(super) fn parse(text: &str, kind: &'static Kind) -> Result<Self> {
         let invalid = |what: &str| {
             let text = format!(
@@ -77,10 +80,12 @@ impl Endpoint {
             let decoded = percent_decode_str(text).decode_utf8().map_err(|_| invalid(what))?;
             Ok::<_, Error>(decoded.into_owned())
         };
-        let (mut socket, mut mode) = (None, None);
+        let (mut socket, mut mode, mut authorities) = (None, None, None);
         for (name, value) in url.query_pairs() {
             if name == kind.socket && value.starts_with('/') {
                 socket = Some(PathBuf::from(&*value));
+            } else if name == kind.authorities && value.starts_with('/') {
+                authorities = Some(PathBuf::from(&*value));
             } else if name == kind.tls {
                 let known =
                     kind.tls_modes.iter().find(|(word, _)| value.eq_ignore_ascii_case(word));
@@ -111,7 +116,18 @@ impl Endpoint {
             return Err(invalid("user or database is missing"));
         }
         let password = url.password().map(|text| decoded(text, "the password is not UTF-8"));
-        let tls = mode.unwrap_or(if place.is_on_this_host() { Tls::Off } else { Tls::Verified });
+        let tls = match (&place, mode) {
+            (Place::Socket(_), _) => Tls::Off,
+            (_, Some(mode)) => mode,
+            (_, None) if place.is_on_this_host() && authorities.is_none() => Tls::Off,
+            (_, None) => Tls::Verified,
+        };
+        if authorities.is_some() && tls != Tls::Verified {
+            return Err(invalid(&format!(
+                "there is `{}` where nothing is verified",
+                kind.authorities
+            )));
+        }
         Ok(Endpoint {
             kind,
             place,
@@ -119,6 +135,7 @@ impl Endpoint {
             password: password.transpose()?.map(Secret::new),
             database,
             tls,
+            authorities,
         })
     }
 
@@ -145,5 +162,42 @@ impl fmt::Display for Endpoint {
             Place::Socket(path) => write!(f, "{title} at {}", path.display()),
         }?;
         write!(f, ", database {:?},", self.database)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::postgres::Postgres;
+
+    fn parse(rest: &str) -> Result<Endpoint> {
+        Postgres::parse(&format!("postgres://user:s3cret@{rest}"))
+    }
+
+    #[test]
+    fn a_way_off_this_host_is_protected_unless_the_address_says_otherwise() {
+        let tls = |rest| parse(rest).unwrap().tls;
+        assert_eq!(tls("db.example/d"), Tls::Verified);
+        assert_eq!(tls("db.example/d?sslmode=require"), Tls::Unverified);
+        assert_eq!(tls("db.example/d?sslmode=disable"), Tls::Off);
+        assert_eq!(tls("localhost/d"), Tls::Off);
+        assert_eq!(tls("127.0.0.1/d?sslmode=VERIFY-FULL"), Tls::Verified);
+        assert_eq!(tls("127.0.0.1/d?sslrootcert=/ca.pem"), Tls::Verified);
+        assert_eq!(tls("db.example/d?host=/run/postgresql&sslmode=verify-full"), Tls::Off);
+    }
+
+    #[test]
+    fn what_is_not_known_or_contradicts_itself_is_refused_and_no_password_shown() {
+        for rest in [
+            "db.example/d?sslmode=prefer",
+            "db.example/d?sslrootcert=ca.pem",
+            "db.example/d?sslrootcert=/ca.pem&sslmode=require",
+            "db.example/d?host=/run/postgresql&sslrootcert=/ca.pem",
+            "db.example/d?sslcert=/mine.pem",
+        ] {
+            let error = parse(rest).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidConfig, "{rest}");
+            assert!(!error.message().contains("s3cret"), "{error}");
+        }
     }
 }

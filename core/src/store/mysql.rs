@@ -6,20 +6,21 @@
 use super::endpoint::{Endpoint, Kind, Place, Tls};
 use super::server::{Attempt, Driver, Fault, FaultKind, Outcome, SERVER_GIVES_UP_AFTER, Session};
 use super::sql::{Dialect, Names, Value};
+use super::tls;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, OptsBuilder, Params, SslOpts};
+use mysql_async::{Conn, DriverError, Opts, OptsBuilder, Params, SslOpts};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 
 static KIND: Kind = Kind {
     title: "MySQL",
-    expected: "mysql://USER:PASSWORD@HOST:PORT/DATABASE, maybe with ?ssl-mode=disabled, required or verify_identity, or \
-               ?socket=PATH of the socket of a server on this host",
+    expected: "mysql://USER:PASSWORD@HOST:PORT/DATABASE, maybe with ?ssl-mode=disabled, required or verify_identity, \
+               ?ssl-ca=FILE, whose path is absolute, or ?socket=PATH of the socket of a server on this host",
     port: 3306,
     socket: "socket",
     tls: "ssl-mode",
@@ -28,6 +29,7 @@ static KIND: Kind = Kind {
         ("required", Tls::Unverified),
         ("verify_identity", Tls::Verified),
     ],
+    authorities: "ssl-ca",
 };
 
 /// How long a process waits until another has made the tables, in seconds.
@@ -49,7 +51,15 @@ impl Mysql {
         Mysql { endpoint, options: OnceLock::new() }
     }
 
-    fn build_options(&self) -> Opts {
+    fn options(&self) -> Result<Opts> {
+        if let Some(options) = self.options.get() {
+            return Ok(options.clone());
+        }
+        let options = self.build_options()?;
+        Ok(self.options.get_or_init(|| options).clone())
+    }
+
+    fn build_options(&self) -> Result<Opts> {
         let endpoint = &self.endpoint;
         // Rows that were found count, also where nothing in them changed.
         let options = OptsBuilder::default()
@@ -71,27 +81,27 @@ impl Mysql {
             Place::Host { name, port } => options.ip_or_hostname(name).tcp_port(*port),
             Place::Socket(path) => options.socket(Some(path.to_string_lossy())),
         };
-        match endpoint.tls {
+        Ok(match endpoint.tls {
             Tls::Off => options.into(),
-            tls => options.ssl_opts(encryption(tls)).into(),
-        }
+            _ => options.ssl_opts(encryption(endpoint)?).into(),
+        })
     }
 }
 
-fn encryption(tls: Tls) -> SslOpts {
+fn encryption(endpoint: &Endpoint) -> Result<SslOpts> {
     // The driver asks for the process's provider and would have one installed by guessing.
     if CryptoProvider::get_default().is_none() {
         let _ = aws_lc_rs::default_provider().install_default();
     }
-    if tls == Tls::Unverified {
-        return SslOpts::default()
+    if endpoint.tls == Tls::Unverified {
+        return Ok(SslOpts::default()
             .with_danger_accept_invalid_certs(true)
-            .with_danger_skip_domain_validation(true);
+            .with_danger_skip_domain_validation(true));
     }
-    let trusted = rustls_native_certs::load_native_certs().certs;
-    SslOpts::default().with_disable_built_in_roots(true).with_root_certs(
+    let trusted = tls::authorities(endpoint.authorities.as_deref())?;
+    Ok(SslOpts::default().with_disable_built_in_roots(true).with_root_certs(
         trusted.into_iter().map(|certificate| certificate.to_vec().into()).collect(),
-    )
+    ))
 }
 
 impl Driver for Mysql {
@@ -104,7 +114,8 @@ impl Driver for Mysql {
 
     fn connect(&self) -> BoxFuture<'_, Attempt<MysqlSession>> {
         async move {
-            let options = self.options.get_or_init(|| self.build_options()).clone();
+            let options =
+                self.options().map_err(|error| Fault { error, kind: FaultKind::Refused })?;
             let connection =
                 Conn::new(options).await.map_err(|error| fault(&self.endpoint, &error))?;
             Ok(MysqlSession { connection, endpoint: self.endpoint.clone(), lost: false })
@@ -261,12 +272,8 @@ fn read(value: mysql_async::Value) -> Value {
 /// What an error of a statement means.
 fn fault(endpoint: &Endpoint, error: &mysql_async::Error) -> Fault {
     let mysql_async::Error::Server(told) = error else {
-        let mut text = format!("cannot be reached: {error}");
-        // A driver's own words about a value could quote it.
-        if let mysql_async::Error::Driver(_) = error {
-            "cannot be reached: the connection is closed or broken".clone_into(&mut text);
-        }
-        return Fault { kind: FaultKind::Lost, ..refused(endpoint, "unreachable", &text) };
+        let (reason, text) = trouble(error);
+        return Fault { kind: FaultKind::Lost, ..refused(endpoint, reason, &text) };
     };
     let said = format!("{} ({}): {}", told.code, told.state, told.message);
     match told.code {
@@ -298,6 +305,23 @@ fn fault(endpoint: &Endpoint, error: &mysql_async::Error) -> Fault {
             let harmless = told.message.split('\'').next().unwrap_or_default().trim_end();
             refused(endpoint, "failed", &format!("failed: {code} ({}): {harmless}", told.state))
         }
+    }
+}
+
+/// What an error is that is not the server's: its reason, and its words.
+fn trouble(error: &mysql_async::Error) -> (&'static str, String) {
+    match error {
+        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+            (tls::REASON, tls::NOT_OFFERED.to_owned())
+        }
+        // A driver's own words about a value could quote it.
+        mysql_async::Error::Driver(_) => {
+            ("unreachable", "cannot be reached: the connection is closed or broken".to_owned())
+        }
+        _ => tls::refusal(error).map_or_else(
+            || ("unreachable", format!("cannot be reached: {error}")),
+            |refusal| (tls::REASON, refusal),
+        ),
     }
 }
 

@@ -33,8 +33,8 @@ use tokio_rustls::client::TlsStream;
 
 static KIND: Kind = Kind {
     title: "PostgreSQL",
-    expected: "postgres://USER:PASSWORD@HOST:PORT/DATABASE, maybe with ?sslmode=disable, require or verify-full, or \
-               ?host=FOLDER of the socket of a server on this host",
+    expected: "postgres://USER:PASSWORD@HOST:PORT/DATABASE, maybe with ?sslmode=disable, require or verify-full, \
+               ?sslrootcert=FILE, whose path is absolute, or ?host=FOLDER of the socket of a server on this host",
     port: 5432,
     socket: "host",
     tls: "sslmode",
@@ -43,6 +43,7 @@ static KIND: Kind = Kind {
         ("require", Tls::Unverified),
         ("verify-full", Tls::Verified),
     ],
+    authorities: "sslrootcert",
 };
 
 /// How long the listener waits before it connects again.
@@ -91,9 +92,8 @@ impl Connector {
         };
         let encrypt = Encrypt(match endpoint.tls {
             Tls::Off => None,
-            tls => Some(
-                self.client_config(tls)
-                    .map_err(|error| Fault { error, kind: FaultKind::Refused })?,
+            _ => Some(
+                self.client_config().map_err(|error| Fault { error, kind: FaultKind::Refused })?,
             ),
         });
         config.connect(encrypt).await.map_err(|error| match error.as_db_error() {
@@ -102,12 +102,12 @@ impl Connector {
         })
     }
 
-    fn client_config(&self, tls: Tls) -> Result<Arc<ClientConfig>> {
-        let known = &self.0.1;
+    fn client_config(&self) -> Result<Arc<ClientConfig>> {
+        let (endpoint, known) = &*self.0;
         if let Some(config) = known.get() {
             return Ok(Arc::clone(config));
         }
-        let config = tls::client_config(tls)?;
+        let config = tls::client_config(endpoint.tls, endpoint.authorities.as_deref())?;
         Ok(Arc::clone(known.get_or_init(|| config)))
     }
 }
@@ -355,13 +355,26 @@ fn refused(endpoint: &Endpoint, reason: &str, what: &str) -> Fault {
 }
 
 fn lost(endpoint: &Endpoint, error: &tokio_postgres::Error) -> Fault {
-    let mut text = format!("cannot be reached: {error}");
+    let (reason, text) = trouble(error);
+    Fault { kind: FaultKind::Lost, ..refused(endpoint, reason, &text) }
+}
+
+/// What an error is that is not the server's: its reason, and its words.
+fn trouble(error: &tokio_postgres::Error) -> (&'static str, String) {
     let mut source = std::error::Error::source(error);
+    // The driver has no other sign of it.
+    if source.is_some_and(|source| source.to_string() == "server does not support TLS") {
+        return (tls::REASON, tls::NOT_OFFERED.to_owned());
+    }
+    if let Some(refusal) = tls::refusal(error) {
+        return (tls::REASON, refusal);
+    }
+    let mut text = format!("cannot be reached: {error}");
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    Fault { kind: FaultKind::Lost, ..refused(endpoint, "unreachable", &text) }
+    ("unreachable", text)
 }
 
 /// Who waits for which row, and the one connection that hears of them.

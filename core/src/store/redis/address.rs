@@ -5,10 +5,11 @@ use crate::secret::Secret;
 use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use url::Url;
 
-const EXPECTED: &str =
-    "expected redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT], or rediss:// for TLS";
+const EXPECTED: &str = "expected redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE][?prefix=TEXT], or rediss:// for TLS, \
+                        maybe with ?cacert=FILE, whose path is absolute";
 
 /// Before every key of this library.
 const PREFIX: &str = "evergrant:";
@@ -21,6 +22,8 @@ pub(crate) struct RedisAddress {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) is_encrypted: bool,
+    /// The file of the authorities that are trusted instead of the system's.
+    pub(super) authorities: Option<PathBuf>,
     pub(super) user: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) database: u32,
@@ -41,12 +44,19 @@ impl RedisAddress {
             "" => 0,
             path => path.parse().map_err(|_| invalid("has a database that is no number"))?,
         };
-        let mut prefix = PREFIX.to_owned();
+        let (mut prefix, mut authorities) = (PREFIX.to_owned(), None);
         for (name, value) in url.query_pairs() {
-            if name != "prefix" || value.is_empty() {
-                return Err(invalid("has a parameter that is not known, or empty"));
+            match &*name {
+                "prefix" if !value.is_empty() => prefix = value.into_owned(),
+                "cacert" if value.starts_with('/') && is_encrypted => {
+                    authorities = Some(PathBuf::from(&*value));
+                }
+                _ => {
+                    return Err(invalid(
+                        "has a parameter that is not known, empty or out of place",
+                    ));
+                }
             }
-            prefix = value.into_owned();
         }
         if url.fragment().is_some() {
             return Err(invalid("has a fragment; a `#` in a password is written `%23`"));
@@ -56,6 +66,7 @@ impl RedisAddress {
             host: host.trim_matches(['[', ']']).to_owned(),
             port: url.port().unwrap_or(PORT),
             is_encrypted,
+            authorities,
             user: user.map(decoded).transpose()?,
             password: url.password().map(decoded).transpose()?.map(Secret::new),
             database,
@@ -100,12 +111,13 @@ mod tests {
 
     #[test]
     fn an_address_is_read_whole() {
-        let address = "rediss://us%65r:p%23%40ss@[::1]:7000/3?prefix=a%20b:";
+        let address = "rediss://us%65r:p%23%40ss@[::1]:7000/3?prefix=a%20b:&cacert=/etc/ca.pem";
         let address = RedisAddress::parse(address).unwrap();
         assert_eq!((address.host.as_str(), address.port, address.database), ("::1", 7000, 3));
         assert_eq!(address.user.as_deref(), Some("user"));
         assert_eq!(address.password.as_ref().map(Secret::expose), Some("p#@ss"));
         assert_eq!((address.is_encrypted, address.prefix.as_str()), (true, "a b:"));
+        assert_eq!(address.authorities, Some("/etc/ca.pem".into()));
         let address = RedisAddress::parse("redis://:secret@db.example").unwrap();
         assert_eq!((address.port, address.database), (6379, 0));
         assert_eq!((address.user, address.prefix.as_str()), (None, "evergrant:"));
@@ -118,6 +130,8 @@ mod tests {
             "redis://:s3cret@host/many",
             "redis://:s3cret@host?prefix=",
             "redis://:s3cret@host?tls=off",
+            "redis://:s3cret@host?cacert=/ca.pem",
+            "rediss://:s3cret@host?cacert=ca.pem",
             "redis://:s3cret@host/0#insecure",
             "redis://:s3cret@host:port",
         ];

@@ -182,7 +182,7 @@ impl Connection {
             let stream = self.stream().await?;
             PubSub::new(&self.settings(), stream).await.map_err(|error| self.error(&error))
         });
-        connected.await.unwrap_or_else(|_| Err(self.silent("cannot be reached", CONNECT_WITHIN)))
+        connected.await.unwrap_or_else(|_| Err(self.unreached()))
     }
 
     pub(super) fn trouble(&self, reason: &str, what: &str) -> Error {
@@ -239,7 +239,7 @@ impl Connection {
             return Err(failure.clone());
         }
         let connected = timeout(CONNECT_WITHIN, self.connect()).await;
-        match connected.unwrap_or_else(|_| Err(self.silent("cannot be reached", CONNECT_WITHIN))) {
+        match connected.unwrap_or_else(|_| Err(self.unreached())) {
             Ok(live) => {
                 let live = Arc::new(live);
                 self.is_durable_at_once.store(live.server.is_durable_at_once(), Ordering::Relaxed);
@@ -288,14 +288,18 @@ impl Connection {
         let name = ServerName::try_from(host.clone())
             .map_err(|_| self.trouble("unreachable", "has a name that no certificate can have"))?;
         let connector = TlsConnector::from(self.client_config()?);
-        Ok(Box::new(connector.connect(name, stream).await.map_err(unreachable)?))
+        match connector.connect(name, stream).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) => Err(tls::refusal(&error)
+                .map_or_else(|| unreachable(error), |refusal| self.trouble(tls::REASON, &refusal))),
+        }
     }
 
     fn client_config(&self) -> Result<Arc<ClientConfig>> {
         if let Some(config) = self.tls.get() {
             return Ok(Arc::clone(config));
         }
-        let config = tls::client_config(Tls::Verified)?;
+        let config = tls::client_config(Tls::Verified, self.address.authorities.as_deref())?;
         Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 
@@ -311,11 +315,20 @@ impl Connection {
         settings
     }
 
+    /// A server that does not speak TLS at this port may wait for more.
+    fn unreached(&self) -> Error {
+        let over = if self.address.is_encrypted { " over TLS" } else { "" };
+        self.silent(&format!("cannot be reached{over}"), CONNECT_WITHIN)
+    }
+
     fn silent(&self, what: &str, limit: Duration) -> Error {
         self.trouble("unreachable", &format!("{what} within {} s", limit.as_secs()))
     }
 
     fn error(&self, error: &RedisError) -> Error {
+        if let Some(refusal) = tls::refusal(error) {
+            return self.trouble(tls::REASON, &refusal);
+        }
         if is_lost(error) {
             return self.trouble("unreachable", &format!("cannot be reached: {error}"));
         }
