@@ -131,7 +131,7 @@ impl Address {
 
     /// Runs one statement, whatever the tables are like.
     #[cfg(test)]
-    pub(super) async fn execute_for_tests(&self, sql: &str) -> Result<()> {
+    pub(super) async fn execute_for_tests(&self, sql: &str) -> Result<Vec<Vec<sql::Value>>> {
         match self {
             Address::Postgres(endpoint, tables) => {
                 postgres(endpoint, tables).execute_for_tests(sql).await

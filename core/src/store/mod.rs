@@ -20,6 +20,8 @@ mod name;
 #[cfg(test)]
 mod on_servers;
 mod other_table;
+#[cfg(test)]
+mod over_tls;
 mod postgres;
 #[cfg(test)]
 mod promises;

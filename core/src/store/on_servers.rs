@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 pub(super) struct OwnTables {
     pub(super) name: &'static str,
     pub(super) address: Address,
-    options: StoreOptions,
+    pub(super) options: StoreOptions,
 }
 
 impl OwnTables {
@@ -30,7 +30,7 @@ impl OwnTables {
             .collect()
     }
 
-    fn new(name: &'static str, address: &str) -> Self {
+    pub(super) fn new(name: &'static str, address: &str) -> Self {
         let number = u64::from_be_bytes(random_bytes());
         let table = |kind: &str| Some(format!("test_{number:016x}_{kind}"));
         let options = StoreOptions {
@@ -57,13 +57,12 @@ impl OwnTables {
 impl Drop for OwnTables {
     fn drop(&mut self) {
         let StoreOptions { grants_table, pending_table, schema_table, .. } = &self.options;
-        for table in [grants_table, pending_table, schema_table].into_iter().flatten() {
-            self.execute(&format!("DROP TABLE IF EXISTS {table}"));
-        }
+        let tables = [grants_table, pending_table, schema_table].map(|name| name.clone().unwrap());
+        self.execute(&format!("DROP TABLE IF EXISTS {}", tables.join(", ")));
     }
 }
 
-fn open(address: &Address) -> Arc<dyn Store> {
+pub(super) fn open(address: &Address) -> Arc<dyn Store> {
     address.open(Arc::default()).unwrap()
 }
 

@@ -197,9 +197,9 @@ impl<D: Driver> ServerRows<D> {
     }
 
     #[cfg(test)]
-    pub(super) async fn execute_for_tests(&self, sql: &str) -> Result<()> {
+    pub(super) async fn execute_for_tests(&self, sql: &str) -> Result<Vec<Vec<Value>>> {
         let mut session = self.connect().await?;
-        session.run(sql, &[]).await.map(drop).map_err(|fault| fault.error)
+        session.run(sql, &[]).await.map(|outcome| outcome.rows).map_err(|fault| fault.error)
     }
 
     fn trouble(&self, reason: &str, what: &str) -> Error {
