@@ -235,7 +235,7 @@ void evergrant_client_free(struct evergrant_client *client);
 enum evergrant_status evergrant_client_poll(const struct evergrant_client *client, struct evergrant_error **error);
 
 // Begins an authorization: send the user's browser to `evergrant_start_url(*start)`. `options_json` may be NULL; its keys
-// are `scope`, `redirect_uri`, `prompt`, `login_hint`, `parameters`, `browser_session`, `slot`, `timeout` (seconds).
+// are `scope`, `redirect_uri`, `prompt`, `reauthenticate`, `login_hint`, `parameters`, `browser_session`, `slot`, `timeout` (seconds).
 enum evergrant_status evergrant_client_begin(const struct evergrant_client *client,
                                              const char *subject,
                                              const char *options_json,

@@ -2,6 +2,7 @@
 //! the key and what was expected. The order in which options are set never matters.
 
 use crate::error::{Code, Error, Result};
+use crate::oauth1::{ParametersIn, SignatureMethod};
 use crate::oauth2::ClientAuthenticationMethod;
 use crate::provider::ProviderTable;
 use crate::secret::Secret;
@@ -32,6 +33,21 @@ pub struct Config {
     /// How the client authenticates; the provider's way when absent.
     #[serde(default)]
     pub client_authentication: Option<ClientAuthenticationMethod>,
+    /// OAuth 1.0a: PEM with the RSA key that signs with one of the RSA methods.
+    #[serde(default)]
+    pub private_key: Option<SecretSource>,
+    /// What opens an encrypted `private_key`.
+    #[serde(default)]
+    pub private_key_passphrase: Option<SecretSource>,
+    /// OAuth 1.0a: how requests are signed; the provider's way when absent.
+    #[serde(default)]
+    pub signature_method: Option<SignatureMethod>,
+    /// OAuth 1.0a: where the protocol parameters go; the provider's way when absent.
+    #[serde(default)]
+    pub parameters_in: Option<ParametersIn>,
+    /// OAuth 1.0a: sent in the header, not signed; the provider's when absent.
+    #[serde(default)]
+    pub realm: Option<String>,
     /// Where the provider sends the browser after consent.
     #[serde(default)]
     pub redirect_uri: Option<String>,
@@ -386,8 +402,14 @@ impl Config {
     /// folder: every secret is read, every path absolute.
     pub(crate) fn resolved(&self) -> Result<Self> {
         let mut config = self.clone();
-        if let Some(secret) = &mut config.client_secret {
-            *secret = SecretSource::Text(secret.resolve("client_secret")?);
+        for (key, secret) in [
+            ("client_secret", &mut config.client_secret),
+            ("private_key", &mut config.private_key),
+            ("private_key_passphrase", &mut config.private_key_passphrase),
+        ] {
+            if let Some(secret) = secret {
+                *secret = SecretSource::Text(secret.resolve(key)?);
+            }
         }
         for path in &mut config.provider_files {
             *path = absolute("provider_files", path)?;

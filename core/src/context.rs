@@ -12,6 +12,7 @@ use crate::provider::{
     Endpoints, Protocol, Provider, Rotation, TokenUse, discovery, lookup, of_issuer,
 };
 use crate::secret::Secret;
+use crate::signing::{Signing, SigningOptions};
 use crate::store::{Entry, GrantKey, Record, Store};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) max_response_bytes: u64,
     pub(crate) user_agent: Option<String>,
     pub(crate) clock: Clock,
+    /// OAuth 1.0a: what signs.
+    signing: Option<Signing>,
     /// OAuth 1.0a: how far the provider's clock is ahead of this one, in milliseconds.
     pub(crate) signing_offset: AtomicI64,
     pub(crate) events: Option<EventSink>,
@@ -77,6 +80,7 @@ impl Settings {
             .as_ref()
             .map(|source| source.resolve("client_secret"))
             .transpose()?;
+        let signing = signing(config, &provider)?;
         let settings = Settings {
             provider_name,
             provider,
@@ -91,6 +95,7 @@ impl Settings {
             max_response_bytes: config.max_response_bytes,
             user_agent: config.user_agent.clone(),
             clock: Clock::default(),
+            signing,
             signing_offset: AtomicI64::new(0),
             events,
         };
@@ -152,6 +157,12 @@ impl Settings {
         let secret = self.client_secret.as_ref().map(Secret::expose);
         ClientAuthentication::new(method, &self.client_id, secret)
             .map_err(|error| Error::new(Code::InvalidConfig, format!("client_secret: {error}")))
+    }
+
+    /// What signs the requests of a client of OAuth 1.0a.
+    pub(crate) fn signing(&self) -> Result<&Signing> {
+        let text = "a request of an OAuth 2.0 client was to be signed";
+        self.signing.as_ref().ok_or_else(|| Error::new(Code::Internal, text))
     }
 
     /// What an echo of `request` would give away.
@@ -245,6 +256,29 @@ impl Settings {
 
 fn known(provider: Provider) -> (String, ProviderSource) {
     (provider.name.clone(), ProviderSource::Known(Arc::new(provider)))
+}
+
+/// What signs, of a provider that speaks OAuth 1.0a; the keys for it are refused at any other.
+fn signing(config: &Config, provider: &ProviderSource) -> Result<Option<Signing>> {
+    if let ProviderSource::Known(provider) = provider
+        && provider.endpoints.protocol() == Protocol::OAuth1
+    {
+        return Signing::resolve(&SigningOptions::of_client(config, &provider.dialect)).map(Some);
+    }
+    let keys = [
+        ("private_key", config.private_key.is_some()),
+        ("private_key_passphrase", config.private_key_passphrase.is_some()),
+        ("signature_method", config.signature_method.is_some()),
+        ("parameters_in", config.parameters_in.is_some()),
+        ("realm", config.realm.is_some()),
+    ];
+    match keys.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(None),
+        Some((key, _)) => Err(Error::new(
+            Code::InvalidConfig,
+            format!("{key}: is of OAuth 1.0a, and the provider speaks OAuth 2.0; expected none"),
+        )),
+    }
 }
 
 pub(crate) fn no_offline_way(provider: &str) -> Error {

@@ -44,6 +44,7 @@ mod event;
 mod grant;
 mod helper;
 mod http;
+mod loopback;
 mod moving;
 pub mod oauth1;
 pub mod oauth2;
@@ -53,12 +54,13 @@ mod provider;
 mod refresh;
 mod rekey;
 mod secret;
+mod signing;
 mod store;
 mod tables;
 
 pub use authorize::loopback::LoopbackListener;
 pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
-pub use call::{ApiRequest, ApiResponse};
+pub use call::{ApiRequest, ApiResponse, SignOptions, SignedRequest, sign};
 pub use check_up::{Checked, Health};
 pub use client::{ApplicationStore, Client, Environment, Events, KeyCallback};
 pub use config::{
@@ -76,8 +78,8 @@ pub use helper::serve as serve_helper;
 pub use moving::{OldSession, OldTable};
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{
-    Offline, Pkce, Protocol, ProviderStatus, ProviderTable, Rotation, TokenIn, TokenRequestFormat,
-    catalogue,
+    OAuth1Version, Offline, Pkce, Protocol, ProviderStatus, ProviderTable, Rotation, TokenIn,
+    TokenRequestFormat, TokenRequestMethod, catalogue,
 };
 pub use refresh::keepalive::{
     DueAfter, DueFor, DueGrant, DueOptions, DueProgress, DueReport, FailedGrant, GrantRef,

@@ -3,11 +3,11 @@
 use super::BeginOptions;
 use super::pending::Transaction;
 use crate::call::{Rejection, sign_now};
-use crate::context::Context;
+use crate::context::{Context, Settings};
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, HttpResponse, Sent};
-use crate::oauth1::{Request, TemporaryCredentials, TokenCredentials};
-use crate::provider::{Endpoints, Provider};
+use crate::oauth1::{self, Carrier, TemporaryCredentials, TokenCredentials};
+use crate::provider::{Endpoints, OAuth1Version, Provider, TokenRequestMethod};
 use crate::secret::{Secret, shown};
 use crate::store::{StoredAccessToken, Tokens};
 use serde_json::Map;
@@ -29,14 +29,28 @@ pub(super) async fn authorization_url(
     let Endpoints::OAuth1 { temporary_credential, authorization, .. } = &provider.endpoints else {
         return Err(Error::new(Code::Internal, "an OAuth 1 flow was begun at an OAuth 2 provider"));
     };
-    let callback = transaction.redirect_uri.clone().unwrap_or_else(|| OUT_OF_BAND.to_owned());
+    let callback = transaction.redirect_uri.as_deref().unwrap_or(OUT_OF_BAND);
+    let callback = [("oauth_callback", callback)];
+    // OAuth Core 1.0 has the callback in the authorization URL, where there is one.
+    let (with_request, with_browser) = match provider.dialect.version {
+        OAuth1Version::V1_0a => (&callback[..], &[][..]),
+        OAuth1Version::V1_0 if transaction.redirect_uri.is_none() => (&[][..], &[][..]),
+        OAuth1Version::V1_0 => (&[][..], &callback[..]),
+    };
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
-    let protocol_parameters = [("oauth_callback", callback.as_str())];
-    let response =
-        post(context, temporary_credential, None, &protocol_parameters, &[], deadline).await?;
+    let dialect = &provider.dialect;
+    let request = CredentialsRequest {
+        method: dialect.token_request_method,
+        url: temporary_credential,
+        token: None,
+        protocol_parameters: with_request,
+        secrets: &[],
+        deadline,
+    };
+    let response = request.send(context).await?;
     let credentials = TemporaryCredentials::parse(response.header("content-type"), &response.body)
         .map_err(|error| invalid_response(provider, &error.to_string()))?;
-    if !credentials.callback_confirmed {
+    if dialect.version == OAuth1Version::V1_0a && !credentials.callback_confirmed {
         return Err(invalid_response(
             provider,
             "oauth_callback_confirmed is missing; expected OAuth 1.0a (RFC 5849 section 2.1)",
@@ -44,9 +58,7 @@ pub(super) async fn authorization_url(
     }
     let mut url = authorization.clone();
     url.query_pairs_mut().append_pair("oauth_token", credentials.token.expose());
-    for (name, value) in &options.parameters {
-        url.query_pairs_mut().append_pair(name, value);
-    }
+    url.query_pairs_mut().extend_pairs(with_browser).extend_pairs(&options.parameters);
     credentials.token.expose().clone_into(&mut transaction.state);
     transaction.temporary = Some((credentials.token, credentials.token_secret));
     Ok(url)
@@ -66,18 +78,29 @@ pub(super) async fn exchange(
             "an OAuth 1 callback came from an OAuth 2 provider",
         ));
     };
-    let verifier = verifier.ok_or_else(|| {
-        invalid_response(
+    let dialect = &provider.dialect;
+    if dialect.version == OAuth1Version::V1_0a && verifier.is_none() {
+        return Err(invalid_response(
             provider,
             "the callback has no oauth_verifier; expected OAuth 1.0a (RFC 5849 section 2.2)",
-        )
-    })?;
+        ));
+    }
     let temporary = transaction.temporary.as_ref().ok_or_else(|| {
         Error::new(Code::StateMismatch, "the transaction has no temporary credentials")
     })?;
-    let protocol_parameters = [("oauth_verifier", verifier.expose())];
-    let secrets = [&temporary.0, &temporary.1, verifier];
-    let response = post(context, token, Some(temporary), &protocol_parameters, &secrets, deadline)
+    let protocol_parameters: Vec<_> =
+        verifier.iter().map(|verifier| ("oauth_verifier", verifier.expose())).collect();
+    let secrets: Vec<_> = [&temporary.0, &temporary.1].into_iter().chain(verifier).collect();
+    let request = CredentialsRequest {
+        method: dialect.token_request_method,
+        url: token,
+        token: Some(temporary),
+        protocol_parameters: &protocol_parameters,
+        secrets: &secrets,
+        deadline,
+    };
+    let response = request
+        .send(context)
         .await
         .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
     let credentials = TokenCredentials::parse(response.header("content-type"), &response.body)
@@ -108,54 +131,71 @@ pub(super) async fn exchange(
     })
 }
 
-/// Posts a signed request; once more where the clock by which it was dated was wrong.
-async fn post(
-    context: &Context,
-    url: &Url,
-    token: Option<&(Secret, Secret)>,
-    protocol_parameters: &[(&str, &str)],
-    secrets: &[&Secret],
+/// A request for temporary or token credentials.
+struct CredentialsRequest<'a> {
+    method: TokenRequestMethod,
+    url: &'a Url,
+    token: Option<&'a (Secret, Secret)>,
+    protocol_parameters: &'a [(&'a str, &'a str)],
+    /// What an answer may echo.
+    secrets: &'a [&'a Secret],
     deadline: Duration,
-) -> Result<HttpResponse> {
-    let settings = &context.settings;
-    let request = Request { protocol_parameters, ..Request::new("POST", url) };
-    let token = token.map(|(token, secret)| (token.expose(), secret.expose()));
-    let dated_by = settings.signing_offset();
-    let mut response = send_signed(context, url, &request, token, deadline).await?;
-    if rejection(&response).corrects_clock(settings, dated_by) {
-        response = send_signed(context, url, &request, token, deadline).await?;
-    }
-    if response.status / 100 == 2 {
-        return Ok(response);
-    }
-    let secrets: Vec<_> = secrets.iter().copied().chain(&settings.client_secret).collect();
-    Err(problem(&settings.provider_name, &response, &secrets))
 }
 
-async fn send_signed(
-    context: &Context,
-    url: &Url,
-    request: &Request<'_>,
-    token: Option<(&str, &str)>,
-    deadline: Duration,
-) -> Result<HttpResponse> {
-    let authorization = sign_now(&context.settings, request, token)?;
-    let request = HttpRequest {
-        method: "POST".to_owned(),
-        url: url.clone(),
-        headers: vec![
-            ("authorization".to_owned(), authorization),
-            ("content-length".to_owned(), "0".to_owned()),
-        ],
-        body: Body::None,
-        timeout: deadline,
-        max_response_bytes: MAX_CREDENTIALS_BYTES,
-    };
-    match context.http.send_to_provider(request).await {
-        Sent::Answered(response) => Ok(response),
-        Sent::Unsent(error) | Sent::Ambiguous(error) => {
-            Err(error.with_provider(&context.settings.provider_name))
+impl CredentialsRequest<'_> {
+    /// Sends it; once more where the clock by which it was dated was wrong.
+    async fn send(&self, context: &Context) -> Result<HttpResponse> {
+        let settings = &context.settings;
+        let dated_by = settings.signing_offset();
+        let mut response = self.send_signed(context).await?;
+        if rejection(&response).corrects_clock(settings, dated_by) {
+            response = self.send_signed(context).await?;
         }
+        if response.status / 100 == 2 {
+            return Ok(response);
+        }
+        let secrets: Vec<_> = self.secrets.iter().copied().chain(&settings.client_secret).collect();
+        Err(problem(&settings.provider_name, &response, &secrets))
+    }
+
+    async fn send_signed(&self, context: &Context) -> Result<HttpResponse> {
+        let settings = &context.settings;
+        match context.http.send_to_provider(self.signed(settings)?).await {
+            Sent::Answered(response) => Ok(response),
+            Sent::Unsent(error) | Sent::Ambiguous(error) => {
+                Err(error.with_provider(&settings.provider_name))
+            }
+        }
+    }
+
+    fn signed(&self, settings: &Settings) -> Result<HttpRequest> {
+        let mut request = settings.signing()?.request(self.method.as_str(), self.url);
+        request.protocol_parameters = self.protocol_parameters;
+        if self.method == TokenRequestMethod::Post {
+            request.body = oauth1::Body::Form(&[]);
+        }
+        let token = self.token.map(|(token, secret)| (token.expose(), secret.expose()));
+        let (mut url, mut headers, mut body) = (self.url.clone(), Vec::new(), Body::None);
+        match sign_now(settings, &request, token)? {
+            Carrier::Authorization(value) => headers.push(("authorization".to_owned(), value)),
+            Carrier::Url(signed) => url = signed,
+            Carrier::Form(signed) => {
+                let media_type = "application/x-www-form-urlencoded";
+                headers.push(("content-type".to_owned(), media_type.to_owned()));
+                body = Body::Bytes(signed.into_bytes());
+            }
+        }
+        if self.method == TokenRequestMethod::Post && matches!(body, Body::None) {
+            headers.push(("content-length".to_owned(), "0".to_owned()));
+        }
+        Ok(HttpRequest {
+            method: self.method.as_str().to_owned(),
+            url,
+            headers,
+            body,
+            timeout: self.deadline,
+            max_response_bytes: MAX_CREDENTIALS_BYTES,
+        })
     }
 }
 

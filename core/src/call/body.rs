@@ -11,7 +11,7 @@ pub(super) struct Prepared {
     pub(super) url: Url,
     pub(super) headers: Vec<(String, String)>,
     /// The parameters of a form body, however it was given: an OAuth 1.0a signature covers them (RFC 5849 section 3.4.1.3.1).
-    pub(super) form: Vec<(String, String)>,
+    pub(super) form: Option<Vec<(String, String)>>,
     pub(super) body: Body,
 }
 
@@ -44,13 +44,13 @@ impl Prepared {
             headers.push(("content-type".to_owned(), media_type.to_owned()));
         }
         let method = if request.method.is_empty() { "GET".to_owned() } else { request.method };
-        let form = request.form.unwrap_or_else(|| form_of(&headers, &body));
+        let form = request.form.or_else(|| form_of(&headers, &body));
         Ok(Prepared { method, url, headers, form, body })
     }
 }
 
 /// The parameters in a body that was given as bytes, where its media type says that there are some.
-fn form_of(headers: &[(String, String)], body: &Body) -> Vec<(String, String)> {
+fn form_of(headers: &[(String, String)], body: &Body) -> Option<Vec<(String, String)>> {
     let is_form = |(name, value): &(String, String)| {
         let media_type = value.split(';').next().unwrap_or_default().trim();
         name.eq_ignore_ascii_case("content-type")
@@ -58,9 +58,9 @@ fn form_of(headers: &[(String, String)], body: &Body) -> Vec<(String, String)> {
     };
     match body {
         Body::Bytes(bytes) if headers.iter().any(is_form) => {
-            form_urlencoded::parse(bytes).into_owned().collect()
+            Some(form_urlencoded::parse(bytes).into_owned().collect())
         }
-        _ => Vec::new(),
+        _ => None,
     }
 }
 

@@ -4,15 +4,18 @@ mod authorization;
 mod body;
 mod rejection;
 mod request;
+mod sign;
 
-pub(crate) use authorization::{authorization, sign_now, url_with_token};
+pub(crate) use authorization::{authorization, sign_now};
 pub(crate) use rejection::Rejection;
 pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
+pub use sign::{SignOptions, SignedRequest, sign};
 
 use crate::error::{Code, Error, Result};
 use crate::grant::HeaderOptions;
 use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_followed, same_origin};
+use crate::oauth1::Carrier;
 use crate::refresh::{Refresher, Want};
 use crate::secret::Secret;
 use crate::store::{Entry, GrantKey, Record, StoredAccessToken};
@@ -105,16 +108,16 @@ impl Call<'_> {
         url: &Url,
         with_body: bool,
     ) -> Result<HttpResponse> {
-        let mut headers = self.prepared.headers.clone();
-        let mut with_token = None;
+        let (mut url, mut headers) = (url.clone(), self.prepared.headers.clone());
+        let mut body = if with_body { self.prepared.body.clone() } else { Body::None };
         if let Some(record) = token {
-            let form = if with_body { self.prepared.form.as_slice() } else { &[] };
+            let form = self.prepared.form.as_deref().filter(|_| with_body);
             let access = access_of(record, &self.entry)?;
             let settings = &self.refresher.context.settings;
-            with_token = url_with_token(settings, access, url);
-            if with_token.is_none() {
-                let value = authorization(settings, access, method, url, form)?;
-                headers.push(("authorization".to_owned(), value));
+            match authorization(settings, access, method, &url, form)? {
+                Carrier::Authorization(value) => headers.push(("authorization".to_owned(), value)),
+                Carrier::Url(signed) => url = signed,
+                Carrier::Form(signed) => body = Body::Bytes(signed.into_bytes()),
             }
         } else {
             headers.retain(|(name, _)| !is_for_one_origin(name));
@@ -124,9 +127,9 @@ impl Call<'_> {
         }
         let request = HttpRequest {
             method: method.to_owned(),
-            url: with_token.unwrap_or_else(|| url.clone()),
+            url,
             headers,
-            body: if with_body { self.prepared.body.clone() } else { Body::None },
+            body,
             timeout: self.time_left(),
             max_response_bytes: self.limit,
         };
@@ -260,6 +263,13 @@ pub(crate) async fn headers(
         refresher.ensure(key, &want, deadline).await?
     };
     let access = access_of(&record, &entry)?;
-    let value = authorization(settings, access, method, &url, &options.form)?;
-    Ok(vec![("Authorization".to_owned(), value)])
+    let form = Some(options.form.as_slice()).filter(|form| !form.is_empty());
+    match authorization(settings, access, method, &url, form)? {
+        Carrier::Authorization(value) => Ok(vec![("Authorization".to_owned(), value)]),
+        Carrier::Url(_) | Carrier::Form(_) => Err(Error::new(
+            Code::Unsupported,
+            "headers: what authorizes a request to this API goes into its query or body; expected a request that the \
+             library sends, or parameters_in = \"header\" (OAuth 1.0a)",
+        )),
+    }
 }

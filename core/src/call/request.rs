@@ -64,7 +64,7 @@ pub(super) mod pairs {
         deserializer.deserialize_any(PairsVisitor)
     }
 
-    pub(super) fn deserialize_some<'de, D: Deserializer<'de>>(
+    pub(in crate::call) fn deserialize_some<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Pairs>, D::Error> {
         deserializer.deserialize_any(PairsVisitor).map(Some)

@@ -1,9 +1,9 @@
 //! Sending requests: no redirects followed, no retries, a limit on every body, and of each failure whether the request
 //! may have reached the server.
 
-use super::policy::is_loopback;
 use crate::config::Timeouts;
 use crate::error::{Code, Error, Result};
+use crate::loopback::is_loopback;
 use crate::process::ProcessCell;
 use futures_util::StreamExt;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

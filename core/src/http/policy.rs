@@ -1,7 +1,8 @@
 //! Where requests may go: https, or http to this very machine (RFC 8252 section 8.3 for redirects; RFC 9700).
 
 use crate::error::{Code, Error, Result};
-use url::{Host, Url};
+use crate::loopback::is_loopback;
+use url::Url;
 
 /// Refuses a URL that is not https, or http to a loopback address; `what` names it in the error.
 pub(crate) fn check_url(url: &Url, what: &str) -> Result<()> {
@@ -34,16 +35,6 @@ pub(crate) fn check_followed(from: &Url, to: &Url, what: &str) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Whether the host is this machine: 127.0.0.0/8, `::1`, or `localhost`.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// Whether two URLs have the same scheme, host and port (RFC 6454).

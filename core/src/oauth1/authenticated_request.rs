@@ -1,9 +1,11 @@
 //! Making an authenticated request (RFC 5849 section 3.1).
 
-use super::authorization_header::AuthorizationHeader;
 use super::base_string::base_string;
 use super::parameters::Parameters;
-use super::signature::{SignatureMethod, append_signature, key};
+use super::rsa::RsaPrivateKey;
+use super::signature::{SignatureMethod, append_signature, body_hash};
+use super::transmission::{ParameterList, ParametersIn};
+use crate::loopback::is_loopback;
 use std::fmt;
 use thiserror::Error;
 use url::Url;
@@ -15,31 +17,65 @@ pub struct Request<'a, T: AsRef<str> = &'a str> {
     pub method: &'a str,
     /// `http` or `https`; its query is signed as it stands.
     pub url: &'a Url,
-    /// Names and values, not encoded, of a body that is `application/x-www-form-urlencoded`; empty for
-    /// every other body.
-    pub form: &'a [(T, T)],
-    /// Further protocol parameters for the header, such as `oauth_callback` or `oauth_verifier`.
+    /// What of the body is signed.
+    pub body: Body<'a, T>,
+    /// Further protocol parameters, such as `oauth_callback`, `oauth_verifier` or, of a two-legged
+    /// request, `xoauth_requestor_id`.
     pub protocol_parameters: &'a [(&'a str, &'a str)],
+    /// Where the protocol parameters go.
+    pub parameters_in: ParametersIn,
     /// Sent in the header, not signed.
     pub realm: Option<&'a str>,
     /// Whether `oauth_version="1.0"` is sent; optional in the RFC, wanted by some servers.
     pub version: bool,
 }
 
+/// What of a request's body is signed.
+#[derive(Clone, Copy)]
+pub enum Body<'a, T: AsRef<str> = &'a str> {
+    /// Nothing: there is none, or it is of another media type and the server knows no `oauth_body_hash`.
+    Unsigned,
+    /// Names and values, not encoded, of one that is `application/x-www-form-urlencoded`.
+    Form(&'a [(T, T)]),
+    /// All of one that is of another media type, or empty, by `oauth_body_hash` (the extension "OAuth Request
+    /// Body Hash").
+    Hashed(&'a [u8]),
+}
+
 impl<'a> Request<'a> {
-    /// A request without form, realm and further protocol parameters, with `oauth_version`.
+    /// A request without body, realm and further protocol parameters, with `oauth_version`; signed in the
+    /// header.
     #[must_use]
     pub fn new(method: &'a str, url: &'a Url) -> Self {
-        Request { method, url, form: &[], protocol_parameters: &[], realm: None, version: true }
+        Request {
+            method,
+            url,
+            body: Body::Unsigned,
+            protocol_parameters: &[],
+            parameters_in: ParametersIn::Header,
+            realm: None,
+            version: true,
+        }
     }
 }
 
 impl<'a, T: AsRef<str>> Request<'a, T> {
+    /// The same request with another body.
+    #[must_use]
+    pub fn with_body<F: AsRef<str>>(self, body: Body<'a, F>) -> Request<'a, F> {
+        let Request { method, url, protocol_parameters, parameters_in, realm, version, body: _ } =
+            self;
+        Request { method, url, body, protocol_parameters, parameters_in, realm, version }
+    }
+
     /// The same request with a form as its body.
     #[must_use]
     pub fn with_form<F: AsRef<str>>(self, form: &'a [(F, F)]) -> Request<'a, F> {
-        let Request { method, url, protocol_parameters, realm, version, form: _ } = self;
-        Request { method, url, form, protocol_parameters, realm, version }
+        self.with_body(Body::Form(form))
+    }
+
+    fn form(&self) -> &'a [(T, T)] {
+        if let Body::Form(form) = self.body { form } else { &[] }
     }
 }
 
@@ -50,7 +86,10 @@ pub struct Credentials<'a> {
     pub client_key: &'a str,
     /// The secret shared with it; may be empty.
     pub client_secret: &'a str,
-    /// Temporary or token credentials: `oauth_token` and the secret shared with it.
+    /// What signs with one of the RSA methods, in place of both secrets.
+    pub private_key: Option<&'a RsaPrivateKey>,
+    /// Temporary or token credentials: `oauth_token` and the secret shared with it. A two-legged request has
+    /// none, or, for servers that want it so, an empty token with an empty secret.
     pub token: Option<(&'a str, &'a str)>,
 }
 
@@ -59,6 +98,7 @@ impl fmt::Debug for Credentials<'_> {
         f.debug_struct("Credentials")
             .field("client_key", &self.client_key)
             .field("client_secret", &format_args!("[redacted]"))
+            .field("private_key", &self.private_key)
             .field("token", &self.token.map(|_| format_args!("[redacted]")))
             .finish()
     }
@@ -76,18 +116,36 @@ pub struct Stamp<'a> {
 /// A signed request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signed {
-    /// Value of the `Authorization` header: `OAuth oauth_consumer_key="…", …`.
-    pub authorization: String,
+    /// What carries the protocol parameters.
+    pub carrier: Carrier,
     /// What was signed; holds the token and all parameters, no shared secret.
     pub base_string: String,
 }
 
 impl fmt::Debug for Signed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signed")
-            .field("authorization", &format_args!("[redacted]"))
-            .field("base_string", &format_args!("[redacted]"))
-            .finish()
+        f.write_str("Signed([redacted])")
+    }
+}
+
+/// The part of a request that carries the protocol parameters, whole.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Carrier {
+    /// Value of the `Authorization` header: `OAuth oauth_consumer_key="…", …`.
+    Authorization(String),
+    /// The URL to send the request to.
+    Url(Url),
+    /// The body, of type `application/x-www-form-urlencoded`.
+    Form(String),
+}
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Carrier::Authorization(_) => "Authorization([redacted])",
+            Carrier::Url(_) => "Url([redacted])",
+            Carrier::Form(_) => "Form([redacted])",
+        })
     }
 }
 
@@ -107,46 +165,107 @@ pub enum SignError {
     /// The realm cannot be written as a quoted string.
     #[error("the realm has a character that no header may carry; expected printable ASCII")]
     Realm,
+    /// Only the header has a place for a realm (RFC 5849 section 3.5.1).
+    #[error("a realm is given, but the parameters do not go into the header; expected no realm")]
+    RealmOutsideHeader,
+    /// PLAINTEXT shows the secrets to whoever sees the request (RFC 5849 section 3.4.4).
+    #[error(
+        "PLAINTEXT sends the secrets themselves, and the URL is http; expected https, or a loopback \
+         address"
+    )]
+    PlaintextWithoutTls,
+    /// There is nothing to sign with.
+    #[error("{0} signs with a private key, and there is none; expected an RSA key")]
+    NoPrivateKey(SignatureMethod),
+    /// The key cannot do it.
+    #[error("the private key cannot sign with {0}; expected a sound RSA key that is long enough")]
+    PrivateKey(SignatureMethod),
 }
 
-/// Signs a request with its parameters in the `Authorization` header.
+/// Signs a request.
 pub fn sign<T: AsRef<str>>(
     request: &Request<'_, T>,
     credentials: &Credentials<'_>,
     stamp: &Stamp<'_>,
     signature_method: SignatureMethod,
 ) -> Result<Signed, SignError> {
-    check(request)?;
+    check(request, signature_method)?;
     let timestamp = stamp.timestamp.to_string();
-    let protocol =
+    let body_hash = match request.body {
+        Body::Hashed(body) => body_hash(signature_method, body),
+        Body::Unsigned | Body::Form(_) => None,
+    };
+    let mut protocol =
         protocol_parameters(request, credentials, stamp.nonce, &timestamp, signature_method);
+    protocol.extend(body_hash.as_deref().map(|hash| ("oauth_body_hash", hash)));
     let parameters = collect_parameters(request, &protocol)?;
     let base_string = base_string(request.method, request.url, &parameters);
-
-    let (_, token_secret) = credentials.token.unwrap_or_default();
-    let key = key(credentials.client_secret, token_secret);
-    let mut header = AuthorizationHeader::new(request.realm, 1024);
-    for (name, value) in protocol {
-        header.push(name, value);
-    }
-    header.push_with("oauth_signature", |out| {
-        append_signature(out, signature_method, &base_string, &key);
-    });
-    Ok(Signed { authorization: header.finish(), base_string })
+    let append = |mut list: ParameterList| {
+        for (name, value) in &protocol {
+            list.push(name, value);
+        }
+        list.push_with("oauth_signature", |out| {
+            append_signature(out, signature_method, &base_string, credentials)
+        })?;
+        Ok(list.finish())
+    };
+    let carrier = match (request.parameters_in, &request.body) {
+        (ParametersIn::Header, _) => {
+            Carrier::Authorization(append(ParameterList::header(request.realm, ROOM))?)
+        }
+        (ParametersIn::Body, Body::Form(form)) => {
+            let mut list = ParameterList::form(ROOM);
+            for (name, value) in *form {
+                list.push(name.as_ref(), value.as_ref());
+            }
+            Carrier::Form(append(list)?)
+        }
+        (ParametersIn::Body | ParametersIn::Query, _) => {
+            Carrier::Url(with_query(request.url, append(ParameterList::form(ROOM))?))
+        }
+    };
+    Ok(Signed { carrier, base_string })
 }
 
-fn check<T: AsRef<str>>(request: &Request<'_, T>) -> Result<(), SignError> {
-    if !matches!(request.url.scheme(), "http" | "https") {
-        return Err(SignError::Scheme(request.url.scheme().to_owned()));
+/// What most carriers have room in.
+const ROOM: usize = 1024;
+
+/// The URL with `parameters` behind those that it has.
+fn with_query(url: &Url, parameters: String) -> Url {
+    let query = match url.query() {
+        None | Some("") => parameters,
+        Some(query) => format!("{query}&{parameters}"),
+    };
+    let mut url = url.clone();
+    url.set_query(Some(&query));
+    url
+}
+
+fn check<T: AsRef<str>>(
+    request: &Request<'_, T>,
+    signature_method: SignatureMethod,
+) -> Result<(), SignError> {
+    let scheme = request.url.scheme();
+    if !matches!(scheme, "http" | "https") {
+        return Err(SignError::Scheme(scheme.to_owned()));
+    }
+    if signature_method == SignatureMethod::Plaintext
+        && scheme == "http"
+        && !is_loopback(request.url)
+    {
+        return Err(SignError::PlaintextWithoutTls);
     }
     let printable = |realm: &str| realm.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    if request.realm.is_some_and(|realm| !printable(realm)) {
-        return Err(SignError::Realm);
+    match request.realm {
+        Some(_) if request.parameters_in != ParametersIn::Header => {
+            Err(SignError::RealmOutsideHeader)
+        }
+        Some(realm) if !printable(realm) => Err(SignError::Realm),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// All that goes into the header but realm and signature, in the order of the RFC's examples.
+/// All of them but realm, body hash and signature, in the order of the RFC's examples.
 fn protocol_parameters<'a, T: AsRef<str>>(
     request: &Request<'a, T>,
     credentials: &Credentials<'a>,
@@ -154,7 +273,7 @@ fn protocol_parameters<'a, T: AsRef<str>>(
     timestamp: &'a str,
     signature_method: SignatureMethod,
 ) -> Vec<(&'a str, &'a str)> {
-    let mut protocol = Vec::with_capacity(6 + request.protocol_parameters.len());
+    let mut protocol = Vec::with_capacity(7 + request.protocol_parameters.len());
     protocol.push(("oauth_consumer_key", credentials.client_key));
     protocol.extend(credentials.token.map(|(token, _)| ("oauth_token", token)));
     protocol.push(("oauth_signature_method", signature_method.as_str()));
@@ -171,11 +290,11 @@ fn collect_parameters<T: AsRef<str>>(
     protocol: &[(&str, &str)],
 ) -> Result<Parameters, SignError> {
     let query = request.url.query().unwrap_or_default();
-    let form = || request.form.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+    let form = || request.form().iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
     let form_length: usize = form().map(|(name, value)| name.len() + value.len()).sum();
     let protocol_length: usize =
         protocol.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let count = protocol.len() + request.form.len() + query.len() / 8;
+    let count = protocol.len() + request.form().len() + query.len() / 8;
 
     let mut parameters =
         Parameters::with_room_for(query.len() + form_length + protocol_length, count);
@@ -199,8 +318,15 @@ mod tests {
         Url::parse(text).unwrap()
     }
 
+    fn header(signed: &Signed) -> &str {
+        match &signed.carrier {
+            Carrier::Authorization(value) => value,
+            other => panic!("expected a header, got {other:?}"),
+        }
+    }
+
     fn signature(signed: &Signed) -> &str {
-        let (_, signature) = signed.authorization.split_once("oauth_signature=\"").unwrap();
+        let (_, signature) = header(signed).split_once("oauth_signature=\"").unwrap();
         signature.strip_suffix('"').unwrap()
     }
 
@@ -208,6 +334,7 @@ mod tests {
     const RFC_CREDENTIALS: Credentials<'_> = Credentials {
         client_key: "9djdj82h48djs9d2",
         client_secret: "j49sk3j29djd",
+        private_key: None,
         token: Some(("kkk9d7dh3k39sjv7", "dh893hdasih9")),
     };
 
@@ -220,103 +347,6 @@ mod tests {
     /// The part of the base string between the two `&`: the base string URI, decoded.
     fn base_string_uri_of(text: &str) -> String {
         super::super::encoding::decode(base_string_of(text).split('&').nth(1).unwrap())
-    }
-
-    #[test]
-    fn base_string_is_that_of_rfc_5849_section_3_4_1_1() {
-        let url = url("http://example.com/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b");
-        let request =
-            Request { version: false, realm: Some("Example"), ..Request::new("post", &url) };
-        let request = request.with_form(&[("c2", ""), ("a3", "2 q")]);
-        let signed = sign(&request, &RFC_CREDENTIALS, &STAMP, SignatureMethod::HmacSha1).unwrap();
-        assert_eq!(
-            signed.base_string,
-            "POST&http%3A%2F%2Fexample.com%2Frequest&a2%3Dr%2520b%26a3%3D2%2520q\
-             %26a3%3Da%26b5%3D%253D%25253D%26c%2540%3D%26c2%3D%26oauth_consumer_\
-             key%3D9djdj82h48djs9d2%26oauth_nonce%3D7d8f3e4a%26oauth_signature_m\
-             ethod%3DHMAC-SHA1%26oauth_timestamp%3D137131201%26oauth_token%3Dkkk\
-             9d7dh3k39sjv7"
-        );
-        // The RFC prints another signature; erratum 2550 gives this one for its secrets.
-        assert_eq!(signature(&signed), "r6%2FTJjbCOr97%2F%2BUU0NsvSne7s5g%3D");
-    }
-
-    #[test]
-    fn signatures_are_those_of_rfc_5849_section_1_2() {
-        let sign_as = |request: Request<'_>, token, nonce, timestamp| {
-            let request = Request { version: false, realm: Some("Photos"), ..request };
-            let credentials = Credentials {
-                client_key: "dpf43f3p2l4k3l03",
-                client_secret: "kd94hf93k423kf44",
-                token,
-            };
-            let stamp = Stamp { nonce, timestamp };
-            sign(&request, &credentials, &stamp, SignatureMethod::HmacSha1).unwrap()
-        };
-
-        let initiate = url("https://photos.example.net/initiate");
-        let temporary = sign_as(
-            Request {
-                protocol_parameters: &[("oauth_callback", "http://printer.example.com/ready")],
-                ..Request::new("POST", &initiate)
-            },
-            None,
-            "wIjqoS",
-            137_131_200,
-        );
-        assert_eq!(
-            temporary.authorization,
-            "OAuth realm=\"Photos\", oauth_consumer_key=\"dpf43f3p2l4k3l03\", \
-             oauth_signature_method=\"HMAC-SHA1\", oauth_timestamp=\"137131200\", \
-             oauth_nonce=\"wIjqoS\", \
-             oauth_callback=\"http%3A%2F%2Fprinter.example.com%2Fready\", \
-             oauth_signature=\"74KNZJeDHnMBp0EMJ9ZHt%2FXKycU%3D\""
-        );
-
-        let token = url("https://photos.example.net/token");
-        let token = sign_as(
-            Request {
-                protocol_parameters: &[("oauth_verifier", "hfdp7dh39dks9884")],
-                ..Request::new("POST", &token)
-            },
-            Some(("hh5s93j4hdidpola", "hdhd0244k9j7ao03")),
-            "walatlh",
-            137_131_201,
-        );
-        assert_eq!(signature(&token), "gKgrFCywp7rO0OXSjdot%2FIHF7IU%3D");
-
-        let photos = url("http://photos.example.net/photos?file=vacation.jpg&size=original");
-        let photos = sign_as(
-            Request::new("GET", &photos),
-            Some(("nnch734d00sl2jdk", "pfkkdhi9sl3r4s00")),
-            "chapoH",
-            137_131_202,
-        );
-        assert_eq!(signature(&photos), "MdpQcU8iPSUjWoN%2FUDMsK2sui9I%3D");
-    }
-
-    #[test]
-    fn signature_is_that_of_twitters_published_example() {
-        let url = url("https://api.twitter.com/1/statuses/update.json?include_entities=true");
-        let form = [("status", "Hello Ladies + Gentlemen, a signed OAuth request!")];
-        let signed = sign(
-            &Request::new("POST", &url).with_form(&form),
-            &Credentials {
-                client_key: "xvz1evFS4wEEPTGEFPHBog",
-                client_secret: "kAcSOqF21Fu85e7zjz7ZN2U4ZRhfV3WpwPAoE3Z7kBw",
-                token: Some((
-                    "370773112-GmHxMAgYyLbNEtIKZeRNFsMKPR9EyMZeS9weJAEb",
-                    "LswwdoUaIvS8ltyTt5jkRh4J50vUPVVHtR2YPi5kE",
-                )),
-            },
-            &Stamp {
-                nonce: "kYjzVBB8Y0ZFabxSWbWovY3uYSQ2pTgmZeNu2VS4cg",
-                timestamp: 1_318_622_958,
-            },
-            SignatureMethod::HmacSha1,
-        )
-        .unwrap();
-        assert_eq!(signature(&signed), "tnnArxj06cWHq44gCs1OSKk%2FjLY%3D");
     }
 
     #[test]
@@ -385,13 +415,115 @@ mod tests {
         let without = Request::new("GET", &url);
         let sign = |request| sign(&request, &RFC_CREDENTIALS, &STAMP, SignatureMethod::HmacSha1);
         let (with, without) = (sign(with).unwrap(), sign(without).unwrap());
-        assert!(with.authorization.starts_with(r#"OAuth realm="a \"b\" \\ c", oauth_consumer"#));
+        assert!(header(&with).starts_with(r#"OAuth realm="a \"b\" \\ c", oauth_consumer"#));
         assert_eq!(signature(&with), signature(&without));
     }
 
     #[test]
+    fn plaintext_goes_over_tls_or_to_this_machine_only() {
+        let sign_at = |text: &str| {
+            let url = url(text);
+            let request = Request::new("GET", &url);
+            sign(&request, &RFC_CREDENTIALS, &STAMP, SignatureMethod::Plaintext)
+        };
+        for text in ["https://a/", "http://127.0.0.1:80/", "http://[::1]/", "http://localhost/"] {
+            assert!(sign_at(text).is_ok(), "{text}");
+        }
+        for text in ["http://a/", "http://127.0.0.1.example/"] {
+            assert_eq!(sign_at(text).unwrap_err(), SignError::PlaintextWithoutTls);
+        }
+    }
+
+    #[test]
+    fn rsa_needs_a_private_key() {
+        let url = url("https://a/");
+        let signed =
+            sign(&Request::new("GET", &url), &RFC_CREDENTIALS, &STAMP, SignatureMethod::RsaSha256);
+        assert_eq!(signed.unwrap_err(), SignError::NoPrivateKey(SignatureMethod::RsaSha256));
+    }
+
+    #[test]
+    fn parameters_go_where_they_are_wanted_under_one_signature() {
+        let url = url("http://a/p?q=1+2");
+        let form = [("f", "3 4")];
+        let sign_in = |parameters_in, body| {
+            let request = Request { parameters_in, version: false, ..Request::new("POST", &url) };
+            let request = request.with_body(body);
+            sign(&request, &RFC_CREDENTIALS, &STAMP, SignatureMethod::HmacSha1).unwrap()
+        };
+        let sent = "oauth_consumer_key=9djdj82h48djs9d2&oauth_token=kkk9d7dh3k39sjv7\
+            &oauth_signature_method=HMAC-SHA1&oauth_timestamp=137131201&oauth_nonce=7d8f3e4a&oauth_signature=";
+
+        let header = sign_in(ParametersIn::Header, Body::Form(&form));
+        let in_body = sign_in(ParametersIn::Body, Body::Form(&form));
+        let in_query = sign_in(ParametersIn::Query, Body::Form(&form));
+        assert_eq!(header.base_string, in_body.base_string);
+        assert_eq!(header.base_string, in_query.base_string);
+        let signature = signature(&header);
+        assert_eq!(in_body.carrier, Carrier::Form(format!("f=3%204&{sent}{signature}")));
+        let query = format!("http://a/p?q=1+2&{sent}{signature}");
+        assert_eq!(in_query.carrier, Carrier::Url(Url::parse(&query).unwrap()));
+
+        let without_form = sign_in(ParametersIn::Body, Body::Unsigned);
+        assert!(matches!(&without_form.carrier, Carrier::Url(url) if url.as_str().contains(sent)));
+        let empty_form = sign_in(ParametersIn::Body, Body::Form(&[]));
+        assert!(matches!(&empty_form.carrier, Carrier::Form(form) if form.starts_with(sent)));
+    }
+
+    #[test]
+    fn body_hash_is_by_the_hash_of_the_method_and_signed() {
+        let url = url("https://a/");
+        let signed = |method| {
+            let request =
+                Request::new("PUT", &url).with_body::<&str>(Body::Hashed(b"Hello World!"));
+            sign(&request, &RFC_CREDENTIALS, &STAMP, method).unwrap()
+        };
+        let sha256 = "f4OxZX%2Fx%2FFO5LcGBSKHWXfwtSx%2Bj1ncoSt3SABJtkGk%3D";
+        let with_sha256 = signed(SignatureMethod::HmacSha256);
+        assert!(header(&with_sha256).contains(&format!("oauth_body_hash=\"{sha256}\"")));
+        assert!(with_sha256.base_string.contains(&sha256.replace('%', "%25")));
+        let plaintext = signed(SignatureMethod::Plaintext);
+        assert!(!header(&plaintext).contains("oauth_body_hash"));
+    }
+
+    #[test]
+    fn two_legged_request_has_no_token_or_an_empty_one() {
+        let url = url("https://a/feed?xoauth_requestor_id=alice%40example.com");
+        let signed = |token| {
+            let credentials = Credentials { token, ..RFC_CREDENTIALS };
+            let request = Request::new("GET", &url);
+            sign(&request, &credentials, &STAMP, SignatureMethod::HmacSha1).unwrap()
+        };
+        let without = signed(None);
+        assert!(!header(&without).contains("oauth_token"));
+        assert!(without.base_string.ends_with("%26xoauth_requestor_id%3Dalice%2540example.com"));
+        let empty = signed(Some(("", "")));
+        assert!(header(&empty).contains("oauth_token=\"\""));
+        assert!(empty.base_string.contains("%26oauth_token%3D%26"));
+
+        let url = Url::parse("https://a/feed").unwrap();
+        let request = Request {
+            protocol_parameters: &[("xoauth_requestor_id", "alice@example.com")],
+            ..Request::new("GET", &url)
+        };
+        let credentials = Credentials { token: None, ..RFC_CREDENTIALS };
+        let in_header = sign(&request, &credentials, &STAMP, SignatureMethod::HmacSha1).unwrap();
+        assert!(header(&in_header).contains("xoauth_requestor_id=\"alice%40example.com\""));
+        assert_eq!(in_header.base_string, without.base_string);
+    }
+
+    #[test]
+    fn realm_is_refused_where_it_has_no_place() {
+        let url = url("https://a/");
+        let parameters_in = ParametersIn::Query;
+        let request = Request { parameters_in, realm: Some("r"), ..Request::new("GET", &url) };
+        let signed = sign(&request, &RFC_CREDENTIALS, &STAMP, SignatureMethod::HmacSha1);
+        assert_eq!(signed.unwrap_err(), SignError::RealmOutsideHeader);
+    }
+
+    #[test]
     fn debug_shows_no_secret() {
-        let url = url("http://a/");
+        let url = url("https://a/");
         let signed =
             sign(&Request::new("GET", &url), &RFC_CREDENTIALS, &STAMP, SignatureMethod::Plaintext);
         let shown = format!("{:?} {RFC_CREDENTIALS:?}", signed.unwrap());

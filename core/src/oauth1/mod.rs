@@ -5,13 +5,20 @@
 //! place in one buffer; nothing is allocated per parameter.
 
 mod authenticated_request;
-mod authorization_header;
 mod base_string;
 mod encoding;
+#[cfg(test)]
+mod known_answers;
 mod parameters;
 mod response;
+mod rsa;
 mod signature;
+mod transmission;
 
-pub use authenticated_request::{Credentials, Request, SignError, Signed, Stamp, sign};
+pub use authenticated_request::{
+    Body, Carrier, Credentials, Request, SignError, Signed, Stamp, sign,
+};
 pub use response::{Problem, ResponseError, TemporaryCredentials, TokenCredentials};
+pub use rsa::{KeyError, RsaPrivateKey};
 pub use signature::SignatureMethod;
+pub use transmission::ParametersIn;

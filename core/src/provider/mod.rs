@@ -9,6 +9,7 @@ pub(crate) use catalogue::{lookup, of_issuer};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::http::check_url;
+use crate::oauth1::{ParametersIn, SignatureMethod};
 use crate::oauth2::{ClientAuthenticationMethod, ResponseShape};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +37,16 @@ pub struct ProviderTable {
     pub token_endpoint: Option<String>,
     /// OAuth 1: where temporary credentials come from (RFC 5849 section 2.1).
     pub temporary_credential_endpoint: Option<String>,
+    /// OAuth 1: which version; 1.0a when absent.
+    pub version: Option<OAuth1Version>,
+    /// OAuth 1: the method of the requests for temporary and token credentials; POST when absent.
+    pub token_request_method: Option<TokenRequestMethod>,
+    /// OAuth 1: how requests are signed where the configuration does not say; `HMAC-SHA1` when absent.
+    pub signature_method: Option<SignatureMethod>,
+    /// OAuth 1: where the protocol parameters go where the configuration does not say; into the header when absent.
+    pub parameters_in: Option<ParametersIn>,
+    /// OAuth 1: sent in the header where the configuration does not say.
+    pub realm: Option<String>,
     /// Where refresh tokens become tokens, where that is not the token endpoint.
     pub refresh_endpoint: Option<String>,
     /// RFC 7009.
@@ -142,6 +153,39 @@ pub enum Protocol {
     OAuth1,
 }
 
+/// The version of OAuth 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OAuth1Version {
+    /// RFC 5849, and OAuth Core 1.0 Revision A.
+    #[default]
+    #[serde(rename = "1.0a")]
+    V1_0a,
+    /// OAuth Core 1.0, with neither verifier nor `oauth_callback_confirmed`: whoever makes a user follow a link of their own
+    /// gets that user's grant. For servers that know nothing else.
+    #[serde(rename = "1.0")]
+    V1_0,
+}
+
+/// The method of requests for credentials (RFC 5849 sections 2.1 and 2.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TokenRequestMethod {
+    /// What the RFC says.
+    #[default]
+    Post,
+    /// What some servers want.
+    Get,
+}
+
+impl TokenRequestMethod {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            TokenRequestMethod::Post => "POST",
+            TokenRequestMethod::Get => "GET",
+        }
+    }
+}
+
 /// RFC 7636.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pkce {
@@ -238,6 +282,43 @@ pub(crate) struct Provider {
     pub(crate) invalid_grant_errors: Vec<String>,
     pub(crate) response: ResponseShape,
     pub(crate) iss_in_callback: bool,
+    pub(crate) dialect: Dialect,
+}
+
+/// How a provider speaks OAuth 1.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dialect {
+    pub(crate) version: OAuth1Version,
+    pub(crate) token_request_method: TokenRequestMethod,
+    pub(crate) signature_method: SignatureMethod,
+    pub(crate) parameters_in: ParametersIn,
+    pub(crate) realm: Option<String>,
+}
+
+impl Dialect {
+    fn from_table(table: &ProviderTable) -> Result<Self> {
+        let keys = [
+            ("version", table.version.is_some()),
+            ("token_request_method", table.token_request_method.is_some()),
+            ("signature_method", table.signature_method.is_some()),
+            ("parameters_in", table.parameters_in.is_some()),
+            ("realm", table.realm.is_some()),
+        ];
+        let given = keys.into_iter().find(|(_, is_given)| *is_given);
+        match (table.protocol, given) {
+            (Protocol::OAuth2, Some((key, _))) => Err(Error::new(
+                Code::InvalidConfig,
+                format!("provider.{key}: is of OAuth 1; expected protocol = \"oauth1\" with it"),
+            )),
+            _ => Ok(Dialect {
+                version: table.version.unwrap_or_default(),
+                token_request_method: table.token_request_method.unwrap_or_default(),
+                signature_method: table.signature_method.unwrap_or_default(),
+                parameters_in: table.parameters_in.unwrap_or_default(),
+                realm: table.realm.clone(),
+            }),
+        }
+    }
 }
 
 /// How an API wants an OAuth 2 token.
@@ -273,6 +354,7 @@ impl Provider {
     /// The provider at these endpoints; all else is the table's.
     fn at(endpoints: Endpoints, table: ProviderTable) -> Result<Self> {
         table.rotation.check()?;
+        let dialect = Dialect::from_table(&table)?;
         let api = table.token_use()?;
         let scope_separator = table.scope_separator.unwrap_or_else(|| " ".to_owned());
         let mut response = table.response;
@@ -306,6 +388,7 @@ impl Provider {
             invalid_grant_errors: table.invalid_grant_errors,
             response,
             iss_in_callback: false,
+            dialect,
         })
     }
 }
@@ -477,6 +560,18 @@ mod tests {
             let error = table(&format!("{endpoints}\n[rotation]\n{wrong}")).unwrap_err();
             assert_eq!(error.code(), Code::InvalidConfig);
             assert!(error.message().contains(&wrong[..5]), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_of_oauth_1_alone_is_refused_at_an_oauth_2_provider() {
+        for key in ["version = '1.0'", "token_request_method = 'GET'", "realm = 'r'"] {
+            let endpoints = "authorization_endpoint = 'https://a.example/'
+                token_endpoint = 'https://a.example/'";
+            let error = table(&format!("{key}\n{endpoints}")).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidConfig);
+            let name = key.split_once(' ').unwrap().0;
+            assert!(error.message().starts_with(&format!("provider.{name}:")), "{error}");
         }
     }
 

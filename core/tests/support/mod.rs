@@ -13,6 +13,7 @@ pub(crate) fn sandbox(lifetime: Duration) -> Sandbox {
 }
 
 /// The configuration of a confidential OAuth 2 client, with `more` keys over it.
+#[allow(dead_code, reason = "not every test file speaks OAuth 2")]
 pub(crate) fn oauth2(sandbox: &Sandbox, store: &str, more: &Value) -> Config {
     let base = sandbox.base_url();
     let mut config = json!({

@@ -1,0 +1,123 @@
+//! Encrypted keys: `EncryptedPrivateKeyInfo` (RFC 5958 section 3) with PBES2 (RFC 8018 section 6.2).
+
+use super::KeyError;
+use super::aws_lc::{Cipher, Prf, pbkdf2};
+use super::pem::Wiped;
+
+/// What is encrypted, and how.
+pub(super) struct EncryptedKey<'a> {
+    pub(super) cipher: Cipher,
+    pub(super) iv: &'a [u8],
+    pub(super) data: &'a [u8],
+    pub(super) derivation: Pbkdf2<'a>,
+}
+
+/// How a passphrase becomes a key (RFC 8018 section 5.2).
+pub(super) struct Pbkdf2<'a> {
+    salt: &'a [u8],
+    iterations: u32,
+    prf: Prf,
+}
+
+impl Pbkdf2<'_> {
+    pub(super) fn key(&self, cipher: Cipher, passphrase: &str) -> Wiped {
+        pbkdf2(self.prf, passphrase, self.salt, self.iterations, cipher.key_length())
+    }
+}
+
+const PBES2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d";
+const PBKDF2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c";
+
+pub(super) fn parse(der: &[u8]) -> Result<EncryptedKey<'_>, KeyError> {
+    let mut info = Der(der).sequence()?;
+    let mut algorithm = info.sequence()?;
+    let data = info.octet_string()?;
+    known(algorithm.object_identifier()? == PBES2)?;
+
+    let mut parameters = algorithm.sequence()?;
+    let mut derivation = parameters.sequence()?;
+    known(derivation.object_identifier()? == PBKDF2)?;
+    let derivation = pbkdf2_parameters(derivation.sequence()?)?;
+
+    let mut scheme = parameters.sequence()?;
+    let cipher =
+        Cipher::from_oid(scheme.object_identifier()?).ok_or(KeyError::UnknownEncryption)?;
+    let iv = scheme.octet_string()?;
+    if iv.len() != cipher.iv_length() {
+        return Err(KeyError::Damaged);
+    }
+    Ok(EncryptedKey { cipher, iv, data, derivation })
+}
+
+fn pbkdf2_parameters(mut parameters: Der<'_>) -> Result<Pbkdf2<'_>, KeyError> {
+    let salt = parameters.octet_string()?;
+    let iterations = parameters.integer()?;
+    // The length of the key, which the cipher tells too.
+    parameters.optional(INTEGER);
+    let prf = match parameters.optional(SEQUENCE) {
+        None => Prf::HmacSha1,
+        Some(prf) => {
+            Prf::from_oid(Der(prf).object_identifier()?).ok_or(KeyError::UnknownEncryption)?
+        }
+    };
+    Ok(Pbkdf2 { salt, iterations, prf })
+}
+
+fn known(is_known: bool) -> Result<(), KeyError> {
+    if is_known { Ok(()) } else { Err(KeyError::UnknownEncryption) }
+}
+
+const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const SEQUENCE: u8 = 0x30;
+
+/// What is left to read of a value in DER (X.690).
+struct Der<'a>(&'a [u8]);
+
+impl<'a> Der<'a> {
+    fn sequence(&mut self) -> Result<Der<'a>, KeyError> {
+        self.expect(SEQUENCE).map(Der)
+    }
+
+    fn octet_string(&mut self) -> Result<&'a [u8], KeyError> {
+        self.expect(OCTET_STRING)
+    }
+
+    fn object_identifier(&mut self) -> Result<&'a [u8], KeyError> {
+        self.expect(OBJECT_IDENTIFIER)
+    }
+
+    fn integer(&mut self) -> Result<u32, KeyError> {
+        let digits = self.expect(INTEGER)?;
+        let significant =
+            digits.iter().position(|&byte| byte != 0).map_or(&[][..], |n| &digits[n..]);
+        if significant.len() > 4 {
+            return Err(KeyError::Damaged);
+        }
+        Ok(significant.iter().fold(0, |number, &byte| number << 8 | u32::from(byte)))
+    }
+
+    fn expect(&mut self, tag: u8) -> Result<&'a [u8], KeyError> {
+        self.optional(tag).ok_or(KeyError::Damaged)
+    }
+
+    /// The contents of the next value, if it has this tag; else nothing is read.
+    fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (&[next, short], after) = self.0.split_first_chunk()?;
+        if next != tag {
+            return None;
+        }
+        let (length, after) = match short {
+            0..=0x7f => (usize::from(short), after),
+            0x81 => after.split_first().map(|(&byte, after)| (usize::from(byte), after))?,
+            0x82 => after
+                .split_first_chunk()
+                .map(|(&bytes, after)| (usize::from(u16::from_be_bytes(bytes)), after))?,
+            _ => return None,
+        };
+        let (contents, rest) = after.split_at_checked(length)?;
+        self.0 = rest;
+        Some(contents)
+    }
+}
