@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Token(Token),
     /// Call an API on a user's behalf
     Call(Call),
+    /// Sign an OAuth 1.0a request that something else sends
+    Sign(Sign),
     /// List the grants of a client, or of all configured clients
     List {
         /// A configured client
@@ -380,6 +382,43 @@ pub(crate) struct Call {
     /// Seconds until the call gives up
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Printed is the value of the Authorization header; with parameters_in = \"query\" the URL, with \"body\" the form-encoded body. \
+No store is opened, and nothing is sent:
+
+    curl -H \"Authorization: $(evergrant sign flickr GET \"$URL\" --token \"$TOKEN\" --token-secret @secret)\" \"$URL\"")]
+pub(crate) struct Sign {
+    /// A configured client, or a name of the catalogue
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) client: String,
+    /// HTTP method
+    pub(crate) method: String,
+    /// Absolute URL
+    pub(crate) url: String,
+    /// Token, @FILE or -; none for a two-legged request
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+    /// The token's secret, @FILE or -
+    #[arg(long, value_name = "SECRET", requires = "token")]
+    pub(crate) token_secret: Option<String>,
+    /// Parameter added to the query; may be repeated
+    #[arg(short = 'q', long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) query: Vec<(String, String)>,
+    /// Parameter of a form-encoded body; may be repeated
+    #[arg(short = 'F', long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) form: Vec<(String, String)>,
+    /// A body of another type, for `oauth_body_hash`; @FILE reads it from a file, @- from standard input
+    #[arg(short, long, conflicts_with = "form")]
+    pub(crate) data: Option<String>,
+    /// Further protocol parameter, such as xoauth_requestor_id; may be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// Print what is signed instead
+    #[arg(long)]
+    pub(crate) base_string: bool,
 }
 
 /// The body of a call: at most one of these.

@@ -18,6 +18,7 @@ mod output;
 mod providers;
 mod rekey;
 mod sandbox;
+mod sign;
 mod store;
 
 use crate::arguments::{Arguments, Command};
@@ -46,6 +47,7 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::Login(login) => login::login(&clients()?, output, login)?,
         Command::Token(token) => grants::token(&clients()?, output, token)?,
         Command::Call(call) => return call::call(&clients()?, output, call),
+        Command::Sign(command) => sign::sign(&clients()?, output, command)?,
         Command::List { client } => grants::list(&clients()?, output, client.as_deref())?,
         Command::Show(grant) => grants::show(&clients()?, output, grant)?,
         Command::Refresh(refresh) => return grants::refresh(&clients()?, output, refresh),

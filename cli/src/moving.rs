@@ -63,7 +63,7 @@ fn tokens(import: &Import) -> Result<PutTokens> {
 }
 
 /// A secret as it stands, of a file (`@FILE`), or of standard input (`-`).
-fn secret_of(argument: &str) -> Result<Secret> {
+pub(crate) fn secret_of(argument: &str) -> Result<Secret> {
     match argument {
         "-" => text_of("@-"),
         other => text_of(other),

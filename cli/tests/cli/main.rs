@@ -9,5 +9,6 @@ mod keepalive;
 mod login;
 mod moving;
 mod rekey;
+mod sign;
 mod stores;
 mod support;
