@@ -194,6 +194,12 @@ export interface ClientOptions {
   clientId: string
   clientSecret?: string | { env: string } | { file: string }
   clientAuthentication?: ClientAuthentication
+  /** OAuth 1.0a: PEM with the RSA key that signs. */
+  privateKey?: string | { env: string } | { file: string }
+  privateKeyPassphrase?: string | { env: string } | { file: string }
+  signatureMethod?: SignatureMethod
+  parametersIn?: ParametersIn
+  realm?: string
   redirectUri?: string
   scope?: string | string[]
   /** Ask for whatever this provider needs to give a refresh token. */
@@ -228,18 +234,38 @@ export interface Encryption {
 /** 32 random bytes as base64, base64url or hex. */
 export type Key = string | { env: string } | { file: string }
 
+/** OAuth 1.0a. */
+export type SignatureMethod =
+  | 'HMAC-SHA1'
+  | 'HMAC-SHA256'
+  | 'HMAC-SHA512'
+  | 'RSA-SHA1'
+  | 'RSA-SHA256'
+  | 'RSA-SHA512'
+  | 'PLAINTEXT'
+
+/** OAuth 1.0a: where the protocol parameters go. */
+export type ParametersIn = 'header' | 'body' | 'query'
+
 export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'none'
 
 /** A provider that is not in the catalogue. */
 export interface ProviderTable {
   name?: string
   title?: string
+  status?: 'active' | 'retired'
+  replacedBy?: string
   protocol?: 'oauth1' | 'oauth2'
   issuer?: string
   authorizationEndpoint: string
   tokenEndpoint: string
   /** OAuth 1 (RFC 5849 section 2.1). */
   temporaryCredentialEndpoint?: string
+  version?: '1.0' | '1.0a'
+  tokenRequestMethod?: 'GET' | 'POST'
+  signatureMethod?: SignatureMethod
+  parametersIn?: ParametersIn
+  realm?: string
   /** Where refreshes go, if not to the token endpoint. */
   refreshEndpoint?: string
   revocationEndpoint?: string

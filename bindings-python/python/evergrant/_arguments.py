@@ -60,6 +60,12 @@ class Config(TypedDict, total=False):
     client_secret: str | Mapping[str, str]
     """The text, ``{"env": NAME}`` or ``{"file": PATH}``."""
     client_authentication: str
+    private_key: str | Mapping[str, str]
+    """OAuth 1.0a: PEM with the RSA key that signs; text, ``{"env": NAME}`` or ``{"file": PATH}``."""
+    private_key_passphrase: str | Mapping[str, str]
+    signature_method: str
+    parameters_in: str
+    realm: str
     redirect_uri: str
     scope: str | Sequence[str]
     offline: bool
