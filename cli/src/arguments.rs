@@ -413,7 +413,7 @@ pub(crate) struct Sign {
     /// A body of another type, for `oauth_body_hash`; @FILE reads it from a file, @- from standard input
     #[arg(short, long, conflicts_with = "form")]
     pub(crate) data: Option<String>,
-    /// Further protocol parameter, such as xoauth_requestor_id; may be repeated
+    /// Further protocol parameter, such as `xoauth_requestor_id`; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) parameters: Vec<(String, String)>,
     /// Print what is signed instead
