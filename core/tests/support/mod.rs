@@ -62,6 +62,7 @@ pub(crate) fn oauth1(sandbox: &Sandbox, store: &str) -> Config {
 }
 
 /// Has `subject` consent.
+#[allow(dead_code, reason = "not every test file takes the callback as it is")]
 pub(crate) async fn consent(client: &Client, sandbox: &Sandbox, subject: &str) {
     let start = client.begin(subject, BeginOptions::default()).await.unwrap();
     let callback = sandbox.consent(&start.url, subject, Choice::Allow).unwrap();
