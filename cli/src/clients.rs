@@ -1,7 +1,7 @@
 //! Which clients there are: tables of a file, or made from the command line.
 
 use crate::arguments::General;
-use evergrant::{Client, Code, Config, Error, Result, catalogue, wait};
+use evergrant::{Client, Code, Config, Error, Result, catalogue, expected_name, wait};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -87,8 +87,8 @@ impl<'a> Clients<'a> {
         let configured =
             if configured.is_empty() { "none".to_owned() } else { configured.join(", ") };
         let text = format!(
-            "no client {name:?}; expected a configured one ({configured}), a name of the catalogue (`evergrant providers \
-             list`), or an issuer URL"
+            "no client {name:?}; expected a configured one ({configured}), {}, or an issuer URL",
+            expected_name(name)
         );
         Error::new(Code::UnknownProvider, text)
     }

@@ -58,7 +58,8 @@ pub(crate) async fn call(
         }
         // Whatever stands by now, this request had its replay.
         Some(Remedy::Consent) => drop(call.other_record(key, Remedy::Consent, &other).await?),
-        Some(Remedy::Renewal) | None => {}
+        Some(Remedy::Renewal) => {}
+        None => refresher.note_renewal_was_of_use(&other, &call.entry),
     }
     Ok(replayed)
 }

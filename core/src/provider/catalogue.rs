@@ -100,18 +100,28 @@ fn of(name: &str, file: Option<&Path>, text: &str) -> Error {
     Error::new(code, format!("provider {name:?} of {place}: {text}"))
 }
 
-fn unknown(name: &str, own: &Own) -> Error {
-    let names = ENTRIES.iter().map(|(name, _)| *name).chain(own.keys().map(String::as_str));
+/// What to say where a name of the catalogue was expected and `name` was given: such as `a name of the catalogue (google?)`.
+#[must_use]
+pub fn expected_name(name: &str) -> String {
+    expected_of(name, ENTRIES.iter().map(|(name, _)| *name))
+}
+
+fn expected_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     let mut alike: Vec<(f64, &str)> = names
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .collect();
     alike.sort_by(|one, other| other.0.total_cmp(&one.0));
     let alike: Vec<_> = alike.into_iter().take(SUGGESTIONS).map(|(_, known)| known).collect();
-    let suggested = match &alike[..] {
+    match &alike[..] {
         [] => "a name of the catalogue".to_owned(),
         alike => format!("a name of the catalogue ({}?)", alike.join(", ")),
-    };
+    }
+}
+
+fn unknown(name: &str, own: &Own) -> Error {
+    let names = ENTRIES.iter().map(|(name, _)| *name).chain(own.keys().map(String::as_str));
+    let suggested = expected_of(name, names);
     let text =
         format!("provider: no entry {name:?}; expected {suggested}, an issuer URL, or a table");
     Error::new(Code::UnknownProvider, text)

@@ -384,6 +384,11 @@ impl Refresher {
         self.forced.lock().expect("no holder panics").insert(refused, renewed);
     }
 
+    /// Notes that the API took the token that a 401 renewed: if it refuses it later, that is another matter.
+    pub(crate) fn note_renewal_was_of_use(&self, record: &Record, entry: &Entry) {
+        self.forced.lock().expect("no holder panics").remove(&(record.key(), entry.clone()));
+    }
+
     /// Whether this token, just renewed because the API refused the one before, is refused as well.
     pub(crate) fn was_renewed_in_vain(&self, record: &Record, entry: &Entry) -> bool {
         let forced = self.forced.lock().expect("no holder panics");
