@@ -689,11 +689,10 @@ mod tests {
 
     #[test]
     fn client_secret_comes_from_the_environment_or_a_file() {
-        let directory =
-            std::env::temp_dir().join(format!("evergrant-config-{}", std::process::id()));
-        std::fs::write(&directory, " s3cret\n").unwrap();
-        let file = SecretSource::File(directory.clone()).resolve("client_secret").unwrap();
-        std::fs::remove_file(directory).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, " s3cret\n").unwrap();
+        let file = SecretSource::File(path).resolve("client_secret").unwrap();
         assert_eq!(file.expose(), "s3cret");
         let missing =
             SecretSource::Env("EVERGRANT_NOT_SET".into()).resolve("client_secret").unwrap_err();

@@ -196,16 +196,14 @@ mod tests {
         access_token_secret TEXT, expiry DATETIME, authorized CHAR(1), type CHAR(12), server CHAR(12), creation DATETIME)";
 
     fn read(statements: &[&str]) -> Result<Vec<OldSession>> {
-        let path =
-            std::env::temp_dir().join(format!("evergrant-old-{}.db", crate::process::random_id()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
         let connection = Connection::open(&path).unwrap();
         for statement in statements {
             connection.execute(statement, []).unwrap();
         }
         let address = format!("sqlite:{}", path.display());
-        let sessions = wait(OldTable::parse(&address, "oauth_session").unwrap().sessions());
-        std::fs::remove_file(path).unwrap();
-        sessions
+        wait(OldTable::parse(&address, "oauth_session").unwrap().sessions())
     }
 
     fn value(session: &OldSession) -> Value {

@@ -140,6 +140,7 @@ pub(crate) fn of_issuer(issuer: &str) -> Option<ProviderTable> {
 mod tests {
     use super::*;
     use crate::provider::{Protocol, Provider};
+    use tempfile::TempDir;
 
     #[test]
     fn every_entry_is_complete_documented_and_dated() {
@@ -180,34 +181,33 @@ mod tests {
         assert!(error.message().contains("google"), "{error}");
     }
 
-    fn file(name: &str, text: &str) -> PathBuf {
-        let name = format!("evergrant-{}-{name}", crate::process::random_id());
-        let path = std::env::temp_dir().join(name);
+    fn file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+        let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
         path
     }
 
     #[test]
     fn a_file_adds_a_provider_and_changes_keys_of_another() {
+        let folder = tempfile::tempdir().unwrap();
         let json = file(
+            &folder,
             "own.json",
             r#"{"acme": {"authorization_endpoint": "https://acme.example/a", "token_endpoint": "https://acme.example/t"},
                 "github": {"title": "Ours", "scope_separator": ","}}"#,
         );
-        let toml = file("own.toml", "[github]\ntitle = 'Ours, later'");
-        let files = [json.clone(), toml.clone()];
+        let toml = file(&folder, "own.toml", "[github]\ntitle = 'Ours, later'");
+        let files = [json, toml];
         assert_eq!(lookup("acme", &files).unwrap().name.as_deref(), Some("acme"));
         let github = lookup("github", &files).unwrap();
         assert_eq!(github.title.as_deref(), Some("Ours, later"));
         assert_eq!(github.scope_separator.as_deref(), Some(","));
         assert!(github.token_endpoint.is_some());
-        for file in [json, toml] {
-            fs::remove_file(file).unwrap();
-        }
     }
 
     #[test]
     fn a_mistake_is_told_with_file_provider_and_key() {
+        let folder = tempfile::tempdir().unwrap();
         let endpoints =
             "authorization_endpoint = 'https://a.example/'\ntoken_endpoint = 'https://a.example/'";
         for (text, words) in [
@@ -217,9 +217,8 @@ mod tests {
             ("[acme]\nauthorization_endpoint = 'https://{x}/'".to_owned(), "placeholder {x}"),
             (format!("[github]\n{endpoints}\npkce = 'plain'"), "plain"),
         ] {
-            let path = file("own.toml", &text);
+            let path = file(&folder, "own.toml", &text);
             let error = catalogue(std::slice::from_ref(&path)).unwrap_err();
-            fs::remove_file(&path).unwrap();
             assert_eq!(error.code(), Code::InvalidConfig, "{error}");
             let place = path.display().to_string();
             assert!(error.message().contains(words) && error.message().contains(&place), "{error}");

@@ -349,11 +349,11 @@ fn a_file_without_an_authority_is_told() {
 fn what_cannot_be_read_beside_an_authority_is_passed_over() {
     const NONE: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     each_server(|server| {
-        let file = std::env::temp_dir().join(format!("evergrant-{}", random_id()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
         std::fs::write(&file, NONE.to_owned() + &std::fs::read_to_string(&server.ca).unwrap())
             .unwrap();
         let loaded = load(&server.store_at(&server.trusting(file.to_str().unwrap())));
-        std::fs::remove_file(file).unwrap();
         assert_eq!(loaded.unwrap(), None, "{}", server.name);
     });
 }

@@ -7,6 +7,7 @@ use super::*;
 use crate::client::Client;
 use crate::config::{Config, SecretSource};
 use crate::process::{random_id, wait};
+use std::path::Path;
 use std::sync::Arc;
 
 const TTL: Duration = Duration::from_secs(30);
@@ -24,10 +25,9 @@ fn sealing() -> Arc<Codec> {
 }
 
 /// Every store of this host, by name, with plain and with sealed records.
-fn stores() -> Vec<Named> {
-    let path = |suffix| std::env::temp_dir().join(format!("evergrant-{}{suffix}", random_id()));
-    let sqlite = |codec| built_in(&format!("sqlite:{}", path(".db").display()), codec);
-    let file = |codec| built_in(&format!("file:{}", path("").display()), codec);
+fn stores(folder: &Path) -> Vec<Named> {
+    let at =
+        |kind, name, codec| built_in(&format!("{kind}:{}", folder.join(name).display()), codec);
     let application = |only_load_and_save, codec: &Arc<Codec>| -> Arc<dyn Store> {
         let store = Application { only_load_and_save, ..Application::default() };
         let caller = Caller::AnyThread(Arc::new(store));
@@ -36,10 +36,10 @@ fn stores() -> Vec<Named> {
     let (plain, sealing) = (Arc::<Codec>::default(), sealing());
     vec![
         ("memory", built_in("memory:", &plain)),
-        ("sqlite", sqlite(&plain)),
-        ("sqlite, sealed", sqlite(&sealing)),
-        ("file", file(&plain)),
-        ("file, sealed", file(&sealing)),
+        ("sqlite", at("sqlite", "plain.db", &plain)),
+        ("sqlite, sealed", at("sqlite", "sealed.db", &sealing)),
+        ("file", at("file", "plain", &plain)),
+        ("file, sealed", at("file", "sealed", &sealing)),
         ("application", application(false, &plain)),
         ("application, sealed", application(false, &sealing)),
         ("application with load and save only", application(true, &plain)),
@@ -73,7 +73,8 @@ const NOT_WITH_LOAD_AND_SAVE_ONLY: &[&str] = &[
 
 #[test]
 fn every_store_keeps_every_promise_that_it_gives() {
-    keep_every_promise(stores());
+    let folder = tempfile::tempdir().unwrap();
+    keep_every_promise(stores(folder.path()));
 }
 
 #[test]
@@ -101,7 +102,8 @@ fn keep_every_promise(stores: Vec<Named>) {
 
 #[test]
 fn two_openings_of_a_database_are_one_store() {
-    let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grants.db");
     let config =
         format!("provider = \"google\"\nclient_id = \"c\"\nstore = \"sqlite:{}\"", path.display());
     let client = Client::open(Config::from_toml(&config).unwrap()).unwrap();
@@ -115,7 +117,8 @@ fn two_openings_of_a_database_are_one_store() {
 
 #[test]
 fn a_record_is_sealed_anew_once_and_not_while_it_is_spent() {
-    for (name, first, second) in stores_under_two_rings() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, first, second) in stores_under_two_rings(folder.path()) {
         assert!(wait(first.compare_and_set(&key(), None, &record())).unwrap(), "{name}");
         let (lease, _) = held(&*first);
         if name != "application" {
@@ -144,12 +147,11 @@ fn held(store: &dyn Store) -> (LeaseId, Held) {
 type Shared = (&'static str, Arc<dyn Store>, Arc<dyn Store>);
 
 /// Stores that are shared by one with an old key and one with the key that replaced it.
-fn stores_under_two_rings() -> Vec<Shared> {
+fn stores_under_two_rings(folder: &Path) -> Vec<Shared> {
     let keys = [new_encryption_key(), new_encryption_key()];
     let ring = |keys: &[_]| Some(Arc::new(KeyRing::from_texts(keys, None).unwrap()));
     let codecs = [ring(&keys[1..]), ring(&keys)].map(|ring| Arc::new(Codec::new(ring)));
-    let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
-    let sqlite = Address::sqlite(path, Tables::default());
+    let sqlite = Address::sqlite(folder.join("grants.db"), Tables::default());
     let rows = Application::default().rows;
     let application = |codec: &Arc<Codec>| -> Arc<dyn Store> {
         let store = Application { rows: Arc::clone(&rows), ..Application::default() };
@@ -165,8 +167,8 @@ fn stores_under_two_rings() -> Vec<Shared> {
 fn who_waits_for_the_next_key_spends_what_another_sealed_with_it_without_having_seen_it() {
     let keys = [new_encryption_key(), new_encryption_key()];
     let rings = [KeyRing::from_texts(&keys[1..], Some(&keys[0])), KeyRing::from_texts(&keys, None)];
-    let path = std::env::temp_dir().join(format!("evergrant-{}.db", random_id()));
-    let sqlite = Address::sqlite(path, Tables::default());
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Address::sqlite(folder.path().join("grants.db"), Tables::default());
     let [waiting, moved] =
         rings.map(|ring| sqlite.open(Arc::new(Codec::new(Some(Arc::new(ring.unwrap()))))).unwrap());
     assert!(wait(moved.compare_and_set(&key(), None, &record())).unwrap());

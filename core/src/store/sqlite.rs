@@ -470,31 +470,27 @@ impl Rows for SqliteRows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::{random_id, wait};
+    use crate::process::wait;
     use crate::store::Store;
     use crate::store::contract::Contract;
     use crate::store::record_for_tests::{key, record};
+    use tempfile::TempDir;
 
-    fn file() -> PathBuf {
-        std::env::temp_dir().join(format!("evergrant-{}.db", random_id()))
+    /// A name for a file, and the folder, which ends with its test.
+    fn file() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grants.db");
+        (folder, path)
     }
 
     fn opened(path: &Path) -> Contract<SqliteRows> {
         Contract::new(SqliteRows::open(path, &Tables::default()).unwrap(), Arc::default())
     }
 
-    fn remove(path: &Path) {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(suffix);
-            let _ = std::fs::remove_file(name);
-        }
-    }
-
     #[test]
     fn a_new_file_is_private_and_of_this_schema() {
         use std::os::unix::fs::PermissionsExt;
-        let path = file();
+        let (_folder, path) = file();
         SqliteRows::open(&path, &Tables::default()).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let connection = Connection::open(&path).unwrap();
@@ -502,12 +498,11 @@ mod tests {
             schema_version(&connection, &path, &Names::default()).unwrap().unwrap().version,
             SCHEMA
         );
-        remove(&path);
     }
 
     #[test]
     fn a_file_of_a_newer_schema_that_needs_no_newer_reader_goes_on_working() {
-        let path = file();
+        let (_folder, path) = file();
         wait(opened(&path).compare_and_set(&key(), None, &record())).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection
@@ -521,12 +516,11 @@ mod tests {
             .query_row("SELECT version FROM evergrant_schema", [], |row| row.get(0))
             .unwrap();
         assert_eq!(version, 99);
-        remove(&path);
     }
 
     #[test]
     fn a_file_that_needs_a_newer_reader_is_refused_and_left_as_it_was() {
-        let path = file();
+        let (_folder, path) = file();
         SqliteRows::open(&path, &Tables::default()).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection
@@ -534,30 +528,27 @@ mod tests {
             .unwrap();
         let error = SqliteRows::open(&path, &Tables::default()).err().unwrap();
         assert_eq!(error.reason(), Some("newer_schema"));
-        remove(&path);
     }
 
     #[test]
     fn a_file_that_is_no_database_is_refused_and_left_as_it_was() {
-        let path = file();
+        let (_folder, path) = file();
         for text in ["xy".to_owned(), "Dear diary".to_owned(), "long ".repeat(1000)] {
             std::fs::write(&path, &text).unwrap();
             let error = SqliteRows::open(&path, &Tables::default()).err().unwrap();
             assert_eq!(error.reason(), Some("foreign"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
-        remove(&path);
     }
 
     #[test]
     fn a_commit_is_synchronous_in_a_write_ahead_log() {
-        let path = file();
+        let (_folder, path) = file();
         let connection = open(&path, &Tables::default()).unwrap();
         let synchronous: i64 =
             connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         let journal: String =
             connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!((synchronous, journal.as_str()), (2, "wal"));
-        remove(&path);
     }
 }

@@ -7,6 +7,7 @@ use evergrant_sandbox::{
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::TempDir;
 
 pub(crate) fn sandbox(lifetime: Duration) -> Sandbox {
     Sandbox::start(Options { access_token_lifetime: lifetime, ..Options::default() }).unwrap()
@@ -34,7 +35,7 @@ pub(crate) fn oauth2(sandbox: &Sandbox, store: &str, more: &Value) -> Config {
     });
     config["state_dir"] = match store.strip_prefix("sqlite:") {
         Some(database) => json!(Path::new(database).with_file_name("state")),
-        None => json!(std::env::temp_dir().join("evergrant-test-state")),
+        None => json!(Path::new(env!("CARGO_TARGET_TMPDIR")).join("state")),
     };
     for (key, value) in more.as_object().unwrap() {
         config[key] = value.clone();
@@ -78,31 +79,19 @@ pub(crate) fn refresh_requests(sandbox: &Sandbox) -> usize {
 
 /// A folder that is removed with the test.
 #[allow(dead_code, reason = "not every test file needs one")]
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(TempDir);
 
 #[allow(dead_code, reason = "not every test file needs one")]
 impl Folder {
     pub(crate) fn new() -> Self {
-        use std::sync::atomic::{AtomicU32, Ordering};
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name =
-            format!("evergrant-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).unwrap();
-        Folder(path)
+        Folder(tempfile::tempdir().unwrap())
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
     pub(crate) fn database(&self) -> String {
         format!("sqlite:{}", self.file("tokens.db").display())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::process::{random_id, wait};
+use crate::process::wait;
 use crate::store::contract::Contract;
 use crate::store::record_for_tests::{key, record};
 use crate::store::row::Wanted;
@@ -10,13 +10,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
-/// A folder that ends with its test.
-struct Temporary(PathBuf);
+/// A place for a folder, which ends with its test.
+struct Temporary {
+    path: PathBuf,
+    _inside: TempDir,
+}
 
 impl Temporary {
     fn new() -> Self {
-        Temporary(std::env::temp_dir().join(format!("evergrant-{}", random_id())))
+        let inside = tempfile::tempdir().unwrap();
+        Temporary { path: inside.path().join("store"), _inside: inside }
     }
 
     fn with_a_record() -> (Self, Contract<FileRows>) {
@@ -27,26 +32,26 @@ impl Temporary {
     }
 
     fn store(&self) -> Contract<FileRows> {
-        Contract::new(FileRows::open(&self.0).unwrap(), Arc::default())
+        Contract::new(FileRows::open(&self.path).unwrap(), Arc::default())
     }
 
     fn refused(&self) -> Option<String> {
-        FileRows::open(&self.0).err().unwrap().reason().map(str::to_owned)
+        FileRows::open(&self.path).err().unwrap().reason().map(str::to_owned)
     }
 
     fn grant(&self) -> PathBuf {
-        self.0.join("grants").join(name::of_grant(&key()))
+        self.path.join("grants").join(name::of_grant(&key()))
     }
 
     fn lock(&self) -> PathBuf {
         let name = name::of_grant(&key());
-        self.0.join("locks").join(&name[name.len() - 2..])
+        self.path.join("locks").join(&name[name.len() - 2..])
     }
 
     /// All that stands in it, but for locks.
     fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut contents = BTreeMap::new();
-        let mut folders = vec![self.0.clone()];
+        let mut folders = vec![self.path.clone()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
@@ -59,12 +64,6 @@ impl Temporary {
             }
         }
         contents
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -81,7 +80,7 @@ fn folders_and_files_are_private() {
     let (folder, store) = Temporary::with_a_record();
     wait(store.put_pending("state", "document", 0, 1_000)).unwrap();
     for path in ["", "grants", "pending", "locks", "temporary"] {
-        assert_eq!(mode(&folder.0.join(path)), 0o700, "{path}");
+        assert_eq!(mode(&folder.path.join(path)), 0o700, "{path}");
     }
     assert_eq!(mode(&folder.lock()), 0o600);
     for path in folder.contents().keys() {
@@ -147,7 +146,7 @@ fn what_needs_a_newer_reader_is_refused_and_left_as_it_was() {
     assert!(wait(store.compare_and_set(&key(), Some(1), &record())).is_err());
     assert!(wait(store.compare_and_set(&key(), None, &record())).is_err());
     assert_eq!(folder.contents(), before);
-    newer(&folder.0.join("evergrant-store.json"));
+    newer(&folder.path.join("evergrant-store.json"));
     let before = folder.contents();
     assert_eq!(folder.refused().as_deref(), Some("newer_schema"));
     assert_eq!(folder.contents(), before);
@@ -160,7 +159,7 @@ fn a_damaged_file_is_an_error_that_says_so_and_is_left_as_it_was() {
     let other = GrantKey { subject: "bob".into(), ..key() };
     let of_bob = Record::new(&other, "g2".into(), record_tokens(), 0);
     assert!(wait(store.compare_and_set(&other, None, &of_bob)).unwrap());
-    let bobs = fs::read(folder.0.join("grants").join(name::of_grant(&other))).unwrap();
+    let bobs = fs::read(folder.path.join("grants").join(name::of_grant(&other))).unwrap();
     let cut = whole.len() - 1;
     let damaged: [&[u8]; 6] = [b"", b"{", &whole[..20], &whole[..cut], &[0; 4096], &bobs];
     for bytes in damaged {
@@ -183,37 +182,37 @@ fn a_folder_that_is_something_else_is_refused_and_left_as_it_was() {
         [("diary.txt", "Dear diary"), ("evergrant-store.json", "{}"), (".git", "gitdir: x")];
     for (name, text) in foreign {
         let folder = Temporary::new();
-        fs::create_dir(&folder.0).unwrap();
-        fs::write(folder.0.join(name), text).unwrap();
+        fs::create_dir(&folder.path).unwrap();
+        fs::write(folder.path.join(name), text).unwrap();
         assert_eq!(folder.refused().as_deref(), Some("foreign"), "{name}");
         assert_eq!(folder.contents().len(), 1);
-        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
-        assert_eq!(fs::read_to_string(folder.0.join(name)).unwrap(), text);
+        assert_eq!(fs::read_dir(&folder.path).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(folder.path.join(name)).unwrap(), text);
     }
     let folder = Temporary::new();
-    fs::write(&folder.0, "a file").unwrap();
+    fs::write(&folder.path, "a file").unwrap();
     assert_eq!(folder.refused().as_deref(), Some("unreadable"));
-    fs::remove_file(&folder.0).unwrap();
+    fs::remove_file(&folder.path).unwrap();
 }
 
 #[test]
 fn a_disk_that_is_not_mounted_is_down_and_not_empty() {
     let (folder, store) = Temporary::with_a_record();
     let elsewhere = Temporary::new();
-    fs::rename(&folder.0, &elsewhere.0).unwrap();
-    fs::create_dir(&folder.0).unwrap();
+    fs::rename(&folder.path, &elsewhere.path).unwrap();
+    fs::create_dir(&folder.path).unwrap();
     assert_eq!(loaded(&store, &key()), Err("unreadable".to_owned()));
     assert!(wait(store.compare_and_set(&key(), None, &record())).is_err());
     assert!(wait(list(&store, "test:app")).is_err());
-    fs::remove_dir(&folder.0).unwrap();
-    fs::rename(&elsewhere.0, &folder.0).unwrap();
+    fs::remove_dir(&folder.path).unwrap();
+    fs::rename(&elsewhere.path, &folder.path).unwrap();
     assert_eq!(loaded(&store, &key()).unwrap(), Some(record()));
 }
 
 #[test]
 fn what_a_killed_writer_left_is_removed() {
     let (folder, store) = Temporary::with_a_record();
-    let leftover = folder.0.join("temporary").join(name::of_grant(&key()));
+    let leftover = folder.path.join("temporary").join(name::of_grant(&key()));
     fs::write(&leftover, "half a rec").unwrap();
     let mut next = record();
     next.revision = 2;
@@ -237,7 +236,7 @@ fn what_was_renamed_and_not_flushed_is_flushed_before_it_is_read() {
 #[test]
 fn a_lock_is_given_back_though_a_descriptor_of_it_was_copied() {
     let (folder, store) = Temporary::with_a_record();
-    let opened = Folder::open(&folder.0).unwrap();
+    let opened = Folder::open(&folder.path).unwrap();
     let copy = opened.locked(&place_of(&key()), |locked| Ok(locked.copy())).unwrap();
     let begun = Instant::now();
     assert!(wait(store.compare_and_set(&key(), Some(1), &record())).unwrap());
@@ -261,7 +260,7 @@ fn expired_transactions_are_removed() {
     let store = folder.store();
     wait(store.put_pending("first", "document", 0, 1_000)).unwrap();
     wait(store.put_pending("second", "document", 0, 200_000)).unwrap();
-    let pending = || fs::read_dir(folder.0.join("pending")).unwrap().count();
+    let pending = || fs::read_dir(folder.path.join("pending")).unwrap().count();
     assert_eq!(pending(), 2);
     wait(store.put_pending("third", "document", 100_000, 200_000)).unwrap();
     assert_eq!(pending(), 2);
@@ -286,7 +285,7 @@ fn many_grants_are_paged_and_only_those_due_are_given() {
         let row = Row::new(&record, serde_json::to_string(&record).unwrap().into());
         // Without the flushes, which are not what this is about.
         fs::write(
-            folder.0.join("grants").join(name::of_grant(&key)),
+            folder.path.join("grants").join(name::of_grant(&key)),
             Document::new(&key, &row).bytes(),
         )
         .unwrap();
@@ -323,7 +322,7 @@ const FOLDER: &str = "EVERGRANT_TEST_FOLDER";
 fn other_process(test: &str, folder: &Temporary) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", &format!("store::file::tests::{test}")])
-        .env(FOLDER, &folder.0)
+        .env(FOLDER, &folder.path)
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
@@ -371,7 +370,7 @@ fn a_killed_writer_leaves_the_old_record_or_the_new_one() {
         assert!(write_next(&store), "round {round}"); // the lock of the dead is nobody's
     }
     assert!(newest > 100, "{newest} writes are too few to be killed in");
-    let leftovers = || fs::read_dir(folder.0.join("temporary")).unwrap().count();
+    let leftovers = || fs::read_dir(folder.path.join("temporary")).unwrap().count();
     assert!(leftovers() <= 1);
     folder.store();
     assert_eq!(leftovers(), 0);

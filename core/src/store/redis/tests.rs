@@ -3,21 +3,21 @@
 
 use super::*;
 use crate::error::Code;
-use crate::process::{random_id, wait};
+use crate::process::wait;
 use crate::store::contract::Contract;
 use crate::store::record_for_tests::{commit, key, record, tokens};
 use crate::store::{Committed, Record, Store};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// A server that ends with its test.
 struct TestServer {
     port: u16,
-    folder: PathBuf,
+    folder: TempDir,
     process: Option<Child>,
 }
 
@@ -25,8 +25,7 @@ impl TestServer {
     /// None where no servers are wanted.
     fn start() -> Option<Self> {
         std::env::var_os("EVERGRANT_TEST_REDIS")?;
-        let folder = std::env::temp_dir().join(format!("evergrant-{}", random_id()));
-        std::fs::create_dir(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -39,7 +38,7 @@ impl TestServer {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", ""]);
         command.args(["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--dir"]);
-        self.process = Some(command.arg(&self.folder).stdout(Stdio::null()).spawn().unwrap());
+        self.process = Some(command.arg(self.folder.path()).stdout(Stdio::null()).spawn().unwrap());
         let until = Instant::now() + Duration::from_secs(20);
         while self.said(&["PING"]) != "+PONG\r\n" {
             assert!(Instant::now() < until, "the server does not start");
@@ -90,7 +89,6 @@ impl Drop for TestServer {
         if self.process.is_some() {
             self.kill();
         }
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
