@@ -76,11 +76,11 @@ def test_requests_tells_that_a_revoked_token_needs_consent(oauth1: evergrant.Gra
     sandbox.control("revoke", {"user": "alice"})
     with pytest.raises(evergrant.NeedsConsentError):
         requests.get(f"{sandbox.url}/api/me", auth=evergrant.ext.requests.Auth(oauth1), timeout=10)
-    assert oauth1.inspect().status == "needs_consent"
+    assert oauth1.inspect()["status"] == "needs_consent"
 
 
 def test_httpx_tells_that_a_revoked_token_needs_consent(oauth1: evergrant.Grant, sandbox: Sandbox) -> None:
     sandbox.control("revoke", {"user": "alice"})
     with pytest.raises(evergrant.NeedsConsentError):
         httpx.get(f"{sandbox.url}/api/me", auth=evergrant.ext.httpx.Auth(oauth1))
-    assert oauth1.inspect().status == "needs_consent"
+    assert oauth1.inspect()["status"] == "needs_consent"
