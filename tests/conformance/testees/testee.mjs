@@ -5,7 +5,10 @@ import { inspect } from 'node:util'
 import { Client } from '../../../bindings-node/lib/index.mjs'
 
 /** Keys whose values are the application's own data, not keys of the library. */
-const OWN_DATA = ['authorization_parameters', 'parameters', 'query', 'form', 'json', 'headers', 'browser_session']
+const OWN_DATA = [
+  'authorization_parameters', 'reauthentication_parameters', 'token_parameters', 'refresh_parameters',
+  'provider_variables', 'variables', 'parameters', 'query', 'form', 'json', 'headers', 'browser_session',
+]
 
 const clients = new Map()
 const storeCalls = new Map()
