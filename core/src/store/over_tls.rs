@@ -432,7 +432,7 @@ fn the_other_process() {
     let address = Address::of(&serde_json::from_str(&options).unwrap()).unwrap();
     match load(&address) {
         Ok(_) => println!("loaded"),
-        Err(error) => println!("refused: {}", error.reason().unwrap()),
+        Err(error) => println!("refused: {}: {error}", error.reason().unwrap()),
     }
     let provider = CryptoProvider::get_default();
     println!("suites: {}", provider.map_or(0, |provider| provider.cipher_suites.len()));

@@ -326,9 +326,6 @@ impl Connection {
     }
 
     fn error(&self, error: &RedisError) -> Error {
-        if let Some(refusal) = tls::refusal(error) {
-            return self.trouble(tls::REASON, &refusal);
-        }
         if is_lost(error) {
             return self.trouble("unreachable", &format!("cannot be reached: {error}"));
         }
