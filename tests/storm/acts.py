@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import evergrant
+from clocks import WallClock, tidy
 
 if TYPE_CHECKING:
     from storm import Run, Worker
@@ -22,6 +23,9 @@ ALREADY_SENT_SECONDS = 1.0
 SPILLS_END_WITHIN_SECONDS = 20
 """How long the next process takes at most to commit or revoke what an earlier one could not. What a store without a disk write for
 each answer has taken stays in the folder for five seconds more."""
+
+A_STEP_SECONDS = 60.0
+"""What no clock moves by itself between a second and the next."""
 
 
 class Act:
@@ -228,6 +232,42 @@ class NewerMinor(Act):
             self.run.problems.append(f"what a newer version wrote was lost: {kept}")
 
 
+class MoveClocks(Act):
+    """The wall clocks of some `processes` and of their helpers are set ahead of the host's or behind it, each for itself."""
+
+    def __init__(self, run: Run, processes: int, every: float, ahead: list[int]) -> None:
+        super().__init__(run)
+        self.processes, self.every, self.ahead = processes, every, ahead
+        self.clocks: dict[int, WallClock] = {}
+        """By the number of the worker."""
+
+    def prepare(self) -> None:
+        from storm import EVERGRANT
+
+        languages = dict(enumerate(self.run.plan.languages, 1))
+        numbers = self.run.chance.sample(list(languages), self.processes)
+        self.clocks = {number: WallClock(self.run.folder / f"clock-{number}", EVERGRANT) for number in numbers}
+        environments = {number: clock.environment(languages[number]) for number, clock in self.clocks.items()}
+        self.run.environment = lambda number: environments.get(number, {})
+
+    def go(self) -> None:
+        clocks = list(self.clocks.values())
+        while self.wait(self.every):
+            self.run.chance.choice(clocks).set(self.run.chance.choice(self.ahead))
+
+    def finish(self) -> None:
+        """That it was done: the workers of those clocks saw them move, no other did, and renewals were dated by them."""
+        for number, worker in enumerate(self.run.workers, 1):
+            told = [line["at"] for line in worker.lines if "ok" in line]
+            has_moved = any(abs(later - earlier) > A_STEP_SECONDS for earlier, later in zip(told, told[1:]))
+            if has_moved != (number in self.clocks):
+                self.run.problems.append(f"the clock of {worker.name} {'moved' if has_moved else 'never moved'}")
+        dated = [entry["at"] / 1000 - time.time() for grant in self.run.inspected().values() for entry in grant["trail"]]
+        if not any(off > A_STEP_SECONDS for off in dated):
+            self.run.problems.append("no helper went by a clock that was set ahead")
+        tidy()
+
+
 ACTS: dict[str, type[Act]] = {
     "kill-at-random": KillAtRandom,
     "stop-store": StopStore,
@@ -236,6 +276,7 @@ ACTS: dict[str, type[Act]] = {
     "change": Change,
     "rekey": Rekey,
     "newer-minor": NewerMinor,
+    "move-clocks": MoveClocks,
 }
 
 

@@ -113,6 +113,8 @@ class Run:
         self.extra_config = dict(plan.config)
         self.wrapped: Callable[[list[str], int], list[str]] = lambda command, _number: command
         """How an act wants a worker's command to be run."""
+        self.environment: Callable[[int], dict[str, str]] = lambda _number: {}
+        """What an act adds to the environment of a worker."""
         self.store: Store = STORES[plan.store](self.folder)
         self.provider: Provider = PROVIDERS[plan.server](plan.manner)
         self.proxy = Proxy(self.provider.base_url + self.provider.token_path, plan.seed)
@@ -194,7 +196,7 @@ class Run:
         command = [*map(str, LANGUAGES[language]), json.dumps(work)]
         wrapped = self.wrapped(command, self.started)
         process = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True)
+                                   text=True, env={**os.environ, **self.environment(self.started)})
         worker = Worker(name, language, process, is_wrapped=wrapped is not command)
         for read in (self._read_lines, self._read_errors):
             reader = threading.Thread(target=read, args=[worker], daemon=True)

@@ -1,6 +1,7 @@
 """The storm must be able to fail: its proxy does the harm it is told to, and every promise that is broken is told."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import WallClock, tidy
 from proxy import Fault, Proxy, TokenRequest, hashed
+from storm import LANGUAGES, TREE
 from table import scenarios
 from verdict import Evidence, broken, examine
 
@@ -178,6 +181,87 @@ def test_a_sender_is_stopped_and_goes_on(proxy: Proxy, a_sender: Any) -> None:
     while Path(f"/proc/{sender.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
         assert time.monotonic() < deadline, "it was never stopped"
     assert sender.wait(10) == 0
+
+
+# --- The clocks --------------------------------------------------------------------------------------------------
+
+CONFIGURATION = {"provider": "sandbox", "client_id": "c", "store": "memory:"}
+
+TELLS_TIME = {
+    "python": [sys.executable, "-c", f"""
+import evergrant, threading, time
+client = evergrant.Client(**{CONFIGURATION})
+while input():
+    began = time.monotonic()
+    threading.Event().wait(0.1)
+    print(client.put("u", access_token="a")["updated_at"], time.monotonic() - began, flush=True)
+"""],
+    "node": ["node", "--input-type=module", "-e", f"""
+import {{ Client }} from '{TREE}/bindings-node/lib/index.mjs'
+const client = new Client({{ provider: 'sandbox', clientId: 'c', store: 'memory:' }})
+process.stdin.on('data', () => {{
+  const began = performance.now()
+  setTimeout(async () => {{
+    const {{ updatedAt }} = await client.put('u', {{ accessToken: 'a' }})
+    console.log(updatedAt / 1000, (performance.now() - began) / 1000)
+  }}, 100)
+}})
+"""],
+    "php": [*map(str, LANGUAGES["php"][:-1]), "-r", f"""
+$client = new Evergrant\\Client(json_decode('{json.dumps(CONFIGURATION)}', true));
+while (fgets(STDIN)) {{
+    $began = hrtime(true);
+    usleep(100000);
+    echo $client->put('u', ['access_token' => 'a'])['updated_at'], " ", (hrtime(true) - $began) / 1e9, "\\n";
+}}
+"""],
+}
+"""Programs that for each line tell what the library takes for now, and how long they slept by the clock that nobody sets.
+(Python's own `sleep`, which is until a moment, is refused under libfaketime 0.9.10: no worker uses it.)"""
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Iterator[WallClock]:
+    yield WallClock(tmp_path / "clock", Path("/bin/date"))
+    tidy()
+
+
+@pytest.mark.parametrize("language", TELLS_TIME)
+def test_the_clock_of_the_library_in_a_process_is_set_while_it_runs_and_not_how_long_it_sleeps(
+    clock: WallClock, language: str
+) -> None:
+    with subprocess.Popen(TELLS_TIME[language], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, **clock.environment(language)}) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for ahead in (0, 3600, -3600, 300):
+            clock.set(ahead)
+            process.stdin.write("tell\n")
+            process.stdin.flush()
+            at, slept = map(float, process.stdout.readline().split())
+            assert at - time.time() == pytest.approx(ahead, abs=10)
+            assert 0.05 < slept < 10
+        process.kill()
+
+
+def test_a_helper_goes_by_the_clock_of_its_application_though_it_gets_nothing_of_its_environment(clock: WallClock) -> None:
+    for ahead in (3600, -3600):
+        clock.set(ahead)
+        told = subprocess.run([clock.helper, "+%s"], env={}, capture_output=True, check=True)
+        assert int(told.stdout) - time.time() == pytest.approx(ahead, abs=10)
+
+
+def test_a_process_that_is_killed_leaves_nothing_of_its_clock(clock: WallClock) -> None:
+    with subprocess.Popen(["sleep", "60"], env={**os.environ, **clock.environment("")}) as process:
+        left = Path(f"/dev/shm/faketime_shm_{process.pid}")
+        deadline = time.monotonic() + 10
+        while not left.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        tidy()
+        assert left.exists()
+        process.kill()
+    tidy()
+    assert not left.exists()
 
 
 # --- The verdict -------------------------------------------------------------------------------------------------

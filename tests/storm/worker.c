@@ -55,7 +55,8 @@ static void tell_failure(const char *failure, int is_number, const char *way, co
 
 static void tell_second(void) {
     pthread_mutex_lock(&second_lock);
-    printf("{\"ok\": %d, \"headers\": %d, \"gap\": %f}\n", second.ok, second.headers, second.longest_gap);
+    printf("{\"ok\": %d, \"headers\": %d, \"gap\": %f, \"at\": %f}\n", second.ok, second.headers, second.longest_gap,
+           now(CLOCK_REALTIME));
     memset(&second, 0, sizeof second);
     pthread_mutex_unlock(&second_lock);
 }

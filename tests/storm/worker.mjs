@@ -85,6 +85,6 @@ tellSecond()
 await client.close()
 
 function tellSecond() {
-  tell({ ok: ok.request + ok.headers, headers: ok.headers, gap: longestGap })
+  tell({ ok: ok.request + ok.headers, headers: ok.headers, gap: longestGap, at: Date.now() / 1000 })
   ok.request = ok.headers = longestGap = 0
 }

@@ -84,7 +84,7 @@ def send(connection, headers):
 def tell_second():
     global longest_gap
     with lock:
-        line = {"ok": sum(ok.values()), "headers": ok["headers"], "gap": longest_gap}
+        line = {"ok": sum(ok.values()), "headers": ok["headers"], "gap": longest_gap, "at": time.time()}
         ok["request"] = ok["headers"] = longest_gap = 0
     tell(**line)
 

@@ -116,9 +116,8 @@ impl Work {
                 Failure::Status(status) => (json!(status), String::new()),
                 Failure::Http(error) => (json!("http"), error.to_string()),
             };
-            let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
             tell(
-                &json!({ "failure": failure, "way": way, "subject": subject, "message": message, "at": at }),
+                &json!({ "failure": failure, "way": way, "subject": subject, "message": message, "at": wall_clock() }),
             );
             return;
         }
@@ -174,12 +173,17 @@ impl Work {
 
     fn tell_second(&self) {
         let Second { ok, headers, longest_gap } = std::mem::take(&mut *self.second.lock().unwrap());
-        tell(&json!({ "ok": ok, "headers": headers, "gap": longest_gap }));
+        tell(&json!({ "ok": ok, "headers": headers, "gap": longest_gap, "at": wall_clock() }));
     }
 }
 
 fn only_200(status: u16) -> Result<(), Failure> {
     if status == 200 { Ok(()) } else { Err(Failure::Status(status)) }
+}
+
+/// Seconds since 1970.
+fn wall_clock() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
 fn random() -> u64 {
