@@ -242,7 +242,7 @@ class MoveClocks(Act):
         """By the number of the worker."""
 
     def prepare(self) -> None:
-        from storm import EVERGRANT
+        from providers import EVERGRANT
 
         languages = dict(enumerate(self.run.plan.languages, 1))
         numbers = self.run.chance.sample(list(languages), self.processes)

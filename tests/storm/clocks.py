@@ -8,12 +8,12 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-TREE = Path(__file__).resolve().parent.parent.parent
+from providers import BUILD, TREE
 
 LIBFAKETIME = "/usr/$LIB/faketime/libfaketimeMT.so.1"
 """`$LIB` is the loader's word (ld.so(8))."""
 
-LOADED_EARLY = {"php": TREE / "target/c/lib/libevergrant.so.0"}
+LOADED_EARLY = {"php": TREE / ("target/c-release" if BUILD == "release" else "target/c") / "lib/libevergrant.so.0"}
 """What PHP loads for an extension calls the C library past libfaketime (RTLD_DEEPBIND); what is there already does not."""
 
 
