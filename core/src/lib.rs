@@ -79,7 +79,7 @@ pub use moving::{OldSession, OldTable};
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{
     OAuth1Version, Offline, Pkce, Protocol, ProviderStatus, ProviderTable, Rotation, TokenIn,
-    TokenRequestFormat, TokenRequestMethod, catalogue, expected_name,
+    TokenRequestFormat, TokenRequestMethod, catalogue, catalogue_names, expected_name,
 };
 pub use refresh::keepalive::{
     DueAfter, DueFor, DueGrant, DueOptions, DueProgress, DueReport, FailedGrant, GrantRef,

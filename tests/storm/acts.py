@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import evergrant
 from clocks import WallClock, tidy
+from providers import EVERGRANT
 
 if TYPE_CHECKING:
     from storm import Run, Worker
@@ -202,8 +203,6 @@ class Rekey(Act):
         self.run.extra_config["encryption"] = {"keys": [self.NEW, self.OLD]}
 
     def go(self) -> None:
-        from providers import EVERGRANT
-
         self.wait(self.at)
         command = [str(EVERGRANT), "rekey", "--json", "--config", str(self.run.command_line_configuration())]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -242,8 +241,6 @@ class MoveClocks(Act):
         """By the number of the worker."""
 
     def prepare(self) -> None:
-        from providers import EVERGRANT
-
         languages = dict(enumerate(self.run.plan.languages, 1))
         numbers = self.run.chance.sample(list(languages), self.processes)
         self.clocks = {number: WallClock(self.run.folder / f"clock-{number}", EVERGRANT) for number in numbers}

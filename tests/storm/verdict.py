@@ -100,6 +100,7 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
     counts = dict.fromkeys(["stale", "two_old", "forked", "parallel", "early", "retry_after", "away"], 0)
     died: set[str] = set()
     after_death: dict[str, int] = {}
+    killed = Killed(evidence.journal)
     requests = 0
     own_time = 0.0
     for entry in evidence.journal:
@@ -120,7 +121,7 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
                 counts["early"] += bool(earlier) and entry.at < token.issued_at + (token.lifetime or 0)
                 counts["away"] += is_within(entry.at, evidence.store_away)
                 # One whose own answer died, too, told nobody anything: it counts as part of the first loss.
-                if token.line in after_death and entry.delivered and not died_with_its_sender(entry, evidence.journal):
+                if token.line in after_death and entry.delivered and not killed.took(entry):
                     after_death[token.line] += 1
                 if not earlier and token.lifetime and token.delivered:
                     ages.append((entry.at - token.issued_at) / token.lifetime)
@@ -131,7 +132,7 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
         if token is not None and entry.issued != entry.presented:
             counts["forked"] += bool(token.successors - {entry.issued})
             token.successors.add(entry.issued)
-        delivered = entry.delivered and not died_with_its_sender(entry, evidence.journal)
+        delivered = entry.delivered and not killed.took(entry)
         if not delivered and token is not None and entry.issued not in tokens:
             died.add(line)
             after_death.setdefault(line, 0)
@@ -171,13 +172,23 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
     )
 
 
-def died_with_its_sender(entry: TokenRequest, journal: list[TokenRequest]) -> bool:
+class Killed:
     """With a sender that is killed for one of its requests die the answers to its others: those that it has read and not yet
     committed, and those that were written to it before the proxy knew."""
-    answered_at = entry.answered_at or entry.at
-    killed = any(other.application == entry.application and (other.fault or "").startswith("kill-sender")
-                 and abs((other.fault_at or other.at) - answered_at) <= COMMITS_WITHIN_SECONDS for other in journal)
-    return killed and (entry.issued is None or not any(other.presented == entry.issued for other in journal))
+
+    def __init__(self, journal: list[TokenRequest]) -> None:
+        self.presented = {entry.presented for entry in journal}
+        self.at: dict[str, list[float]] = {}
+        """When senders of an application were killed."""
+        for entry in journal:
+            if (entry.fault or "").startswith("kill-sender"):
+                self.at.setdefault(entry.application, []).append(entry.fault_at or entry.at)
+
+    def took(self, entry: TokenRequest) -> bool:
+        """Whether this answer died so: nobody ever had its token."""
+        answered_at = entry.answered_at or entry.at
+        killed = any(abs(at - answered_at) <= COMMITS_WITHIN_SECONDS for at in self.at.get(entry.application, []))
+        return killed and (entry.issued is None or entry.issued not in self.presented)
 
 
 def is_within(at: float, span: tuple[float, float] | None) -> bool:

@@ -22,13 +22,19 @@ const ALIKE: f64 = 0.75;
 /// names file, provider and key, and says what was expected.
 pub fn catalogue(files: &[PathBuf]) -> Result<BTreeMap<String, ProviderTable>> {
     let own = read(files)?;
-    let names = ENTRIES.iter().map(|(name, _)| (*name).to_owned()).chain(own.keys().cloned());
-    names
+    names()
+        .map(str::to_owned)
+        .chain(own.keys().cloned())
         .map(|name| {
             let entry = entry(&name, &own)?.expect("the name is of one of them");
             Ok((name, entry))
         })
         .collect()
+}
+
+/// The names of the built-in entries, in their order; no entry is read for it.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ENTRIES.iter().map(|(name, _)| *name)
 }
 
 /// The entry of a name.
@@ -89,9 +95,12 @@ fn check(entry: &ProviderTable) -> Result<()> {
     if entry.status == ProviderStatus::Retired {
         return Ok(());
     }
-    let named = |name: &String| (name.clone(), "example".to_owned());
-    let variables = entry.variables.keys().map(named).collect();
-    EndpointReader { table: entry, variables: &variables }.read().map(drop)
+    EndpointReader { table: entry, variables: &examples(entry) }.read().map(drop)
+}
+
+/// A value for each variable of an entry.
+fn examples(entry: &ProviderTable) -> BTreeMap<String, String> {
+    entry.variables.keys().map(|name| (name.clone(), "example".to_owned())).collect()
 }
 
 fn of(name: &str, file: Option<&Path>, text: &str) -> Error {
@@ -103,7 +112,7 @@ fn of(name: &str, file: Option<&Path>, text: &str) -> Error {
 /// What to say where a name of the catalogue was expected and `name` was given: such as `a name of the catalogue (google?)`.
 #[must_use]
 pub fn expected_name(name: &str) -> String {
-    expected_of(name, ENTRIES.iter().map(|(name, _)| *name))
+    expected_of(name, names())
 }
 
 fn expected_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
@@ -158,8 +167,7 @@ mod tests {
             let authenticates = entry.client_authentication.is_some();
             assert!(is_gone || authenticates || entry.protocol == Protocol::OAuth1, "{name}");
             if !is_gone {
-                let named = |name: &String| (name.clone(), "example".to_owned());
-                let variables = entry.variables.keys().map(named).collect();
+                let variables = examples(&entry);
                 Provider::from_table(entry, &variables).unwrap();
             }
         }

@@ -3,7 +3,7 @@
 mod catalogue;
 pub(crate) mod discovery;
 
-pub use catalogue::{catalogue, expected_name};
+pub use catalogue::{catalogue, expected_name, names as catalogue_names};
 pub(crate) use catalogue::{lookup, of_issuer};
 
 use crate::clock::UnixMillis;

@@ -98,6 +98,23 @@ impl<R: Rows> Contract<R> {
         row.with_record(record, text)
     }
 
+    /// Writes `record` over what `change` makes of a row of this revision; says whether it did.
+    async fn write_over(
+        &self,
+        key: &GrantKey,
+        expected: u64,
+        record: &Record,
+        change: impl Fn(&Row) -> Result<Row> + Send + Sync,
+    ) -> Result<bool> {
+        let written = self.update(key, |row, _| {
+            if row.header.revision != expected {
+                return Ok((None, false));
+            }
+            Ok((Some(self.with_record(change(row)?, record)), true))
+        });
+        Ok(written.await?.unwrap_or(false))
+    }
+
     /// Reads, changes and writes until nobody else wrote in between; none where there is no row. `change` gives the row to
     /// write, if any, and what to return.
     async fn update<T>(
@@ -176,11 +193,7 @@ impl<R: Rows> Store for Contract<R> {
                 let row = Row::new(record, self.codec.encode(record));
                 return self.rows.replace(key, None, &row).await;
             };
-            let written = self.update(key, |row, _| {
-                let matches = row.header.revision == expected;
-                Ok((matches.then(|| self.with_record(row.clone(), record)), matches))
-            });
-            Ok(written.await?.unwrap_or(false))
+            self.write_over(key, expected, record, |row| Ok(row.clone())).await
         }
         .boxed()
     }
@@ -191,17 +204,12 @@ impl<R: Rows> Store for Contract<R> {
         expected: u64,
         record: &'a Record,
     ) -> BoxFuture<'a, Result<bool>> {
-        async move {
-            let written = self.update(key, |row, _| {
-                let matches = row.header.revision == expected;
-                let mut lease = row.lease_row()?;
-                lease.outlive(record);
-                let next = self.with_record(row.with_lease_row(&lease), record);
-                Ok((matches.then_some(next), matches))
-            });
-            Ok(written.await?.unwrap_or(false))
-        }
-        .boxed()
+        let without_lease = |row: &Row| {
+            let mut lease = row.lease_row()?;
+            lease.outlive(record);
+            Ok(row.with_lease_row(&lease))
+        };
+        self.write_over(key, expected, record, without_lease).boxed()
     }
 
     fn acquire<'a>(

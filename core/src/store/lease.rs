@@ -135,8 +135,9 @@ impl LeaseRow {
 
     /// Gives the lease back, if it is this one, and leaves the note as it stands: it is about a later generation.
     pub(crate) fn release_overtaken(&mut self, fencing: u64) {
-        let intent = self.intent.clone();
-        self.release(fencing, intent.as_ref());
+        if self.fencing == fencing {
+            self.lease = None;
+        }
     }
 
     /// A backup brought this row back: its lease is of the past, and fencing numbers go on from the newer `record`'s.
