@@ -194,6 +194,22 @@ fn a_stored_token_that_the_api_refuses_too_makes_no_refresh_pause() {
 }
 
 #[test]
+fn after_a_401_a_stored_token_that_is_over_is_renewed_before_it_is_tried() {
+    let sandbox = sandbox(LIFETIME);
+    let folder = Folder::new();
+    let client = open(&sandbox, &folder.database());
+    token(&client).unwrap();
+    // Another process, whose clock is behind, has renewed: what it got is over by the clock here.
+    let other = Client::open(oauth2(&sandbox, &folder.database(), &json!({}))).unwrap();
+    let behind = sandbox.now().duration_since(UNIX_EPOCH).unwrap() - 2 * LIFETIME;
+    other.set_test_clock(Some(i64::try_from(behind.as_millis()).unwrap()));
+    wait(other.grant("alice").refresh(RefreshOptions { force: true, timeout: None })).unwrap();
+    sandbox.expire_access("alice");
+    assert_eq!(get(&client, format!("{}/api/me", sandbox.base_url())).status, 200);
+    assert_eq!(refresh_requests(&sandbox), 2);
+}
+
+#[test]
 fn too_little_scope_is_no_reason_to_refresh() {
     let sandbox = sandbox(LIFETIME);
     let client = open(&sandbox, "memory:");

@@ -326,7 +326,7 @@ impl Refresher {
     /// After a 401 that this record's token for `entry` met: a newer record to send the request with again, or none.
     ///
     /// Some servers kill the old access token the moment a refresh succeeds, so a 401 may only mean that the request was
-    /// overtaken: where the stored record is newer nothing is sent to the provider.
+    /// overtaken: where the stored token is newer, and not over, nothing is sent to the provider.
     pub(crate) async fn after_refusal(
         self: &Arc<Self>,
         key: &GrantKey,
@@ -344,11 +344,15 @@ impl Refresher {
                 return Ok(None);
             }
         }
-        let want = Want::Newer {
-            entry: entry.clone(),
-            grant_id: refused.grant_id.clone(),
-            generation: refused.generation,
-            despite: false,
+        let want = if is_newer {
+            Want::Usable { entry: entry.clone(), min_valid: 0 }
+        } else {
+            Want::Newer {
+                entry: entry.clone(),
+                grant_id: refused.grant_id.clone(),
+                generation: refused.generation,
+                despite: false,
+            }
         };
         let record = self.ensure(key, &want, deadline).await?;
         if !is_newer {
