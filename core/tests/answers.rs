@@ -162,7 +162,7 @@ fn a_sender_that_may_live_is_given_a_second_to_bring_its_answer() {
     let [file] = &spills(&folder)[..] else { panic!("not one spill") };
     let aside = folder.file("aside");
     fs::rename(file, &aside).unwrap();
-    let lapsed = r#"{"owner":"another-host:1:2:3:x","boot":"","until_boottime":0,"until_wall":1}"#;
+    let lapsed = r#"{"owner":"another-host:1:2:3:x","until":{"wall":1}}"#;
     database(&folder).execute("UPDATE evergrant_grants SET lease = ?1", [lapsed]).unwrap();
     let client = open(&sandbox, &folder, &json!({}));
     let grant = client.grant("alice");

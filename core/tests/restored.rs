@@ -97,7 +97,7 @@ fn a_lease_that_a_backup_brings_back_keeps_nobody_waiting() {
     wait(consent(&client, &sandbox, "alice"));
     let backup = Backup::of(&folder);
     // As if the backup had been made while another process, which lives on, was renewing.
-    let held = json!({"owner": "another-host:1:2:3:x", "boot": "", "until_boottime": 0, "until_wall": i64::MAX / 2});
+    let held = json!({"owner": "another-host:1:2:3:x", "until": {"wall": i64::MAX / 2}});
     backup
         .database
         .execute("UPDATE backup SET lease = ?, fencing = 7", [held.to_string()])

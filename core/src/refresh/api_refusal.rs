@@ -99,7 +99,7 @@ mod tests {
         let (refresher, key) = (client.refresher().unwrap(), client.settings().key("alice", ""));
         let owner = OwnerId::of_this_process();
         let store = &refresher.context.store;
-        let Acquired::Held(held) = store.acquire(&key, &owner, LEASE, 1).await.unwrap() else {
+        let Acquired::Held(held) = store.acquire(&key, &owner, LEASE).await.unwrap() else {
             panic!("the lease is free");
         };
         let lease = LeaseId::of(owner, &held);

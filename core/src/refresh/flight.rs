@@ -17,7 +17,7 @@ use crate::process::{random_bytes, runtime};
 use crate::provider::{Provider, Rotation};
 use crate::store::{
     Acquired, Commit, ConsentReason, Entry, GrantKey, Held, Intent, LeaseId, Mark, Record, Retry,
-    Status,
+    Sent, Status,
 };
 use futures_util::future::select;
 use std::collections::HashMap;
@@ -47,7 +47,7 @@ const GONE_PAUSE: Duration = Duration::from_millis(500);
 /// Waiting for another process: the first and the longest pause between looks at the record.
 const FIRST_LOOK: Duration = Duration::from_millis(25);
 const LAST_LOOK: Duration = Duration::from_millis(250);
-/// How much the clocks of two hosts may differ, in milliseconds.
+/// How much a clock may be slewed meanwhile, in milliseconds.
 const CLOCK_DRIFT: i64 = 2_000;
 /// How long a sender whose lease lapsed, and who may live, is given to bring an answer that it holds.
 const ANSWER_PAUSE: Duration = SECOND;
@@ -270,7 +270,7 @@ impl Pilot {
         }
         loop {
             let asked_at = boottime();
-            let acquired = store.acquire(&self.key, &owner, timing.lease, self.now()).await;
+            let acquired = store.acquire(&self.key, &owner, timing.lease).await;
             if acquired.is_err() {
                 self.take_back(owner.clone(), timing.lease);
             }
@@ -298,8 +298,7 @@ impl Pilot {
         runtime().spawn(async move {
             for _ in 0..TAKE_BACKS {
                 sleep(SECOND).await;
-                let now = context.settings.now();
-                match context.store.acquire(&key, &owner, ttl, now).await {
+                match context.store.acquire(&key, &owner, ttl).await {
                     Ok(Acquired::Held(held)) => {
                         let lease = LeaseId::of(owner, &held);
                         let _ = context.store.release(&key, &lease, held.earlier.as_ref()).await;
@@ -363,11 +362,11 @@ impl Pilot {
         }
         let renewing = Renewing::start(self, lease, asked_at, timing.lease);
         if let Some(earlier) = &held.earlier {
-            let strict = kills_on_reuse(&provider.rotation, earlier, self.now());
+            let strict = kills_on_reuse(&provider.rotation, &held.sent);
             if strict && self.a_token_works(&held.record) {
                 return self.wait_for_expiry(lease, &held, earlier).await;
             }
-            let pause = self.pause_after(provider, &held, earlier);
+            let pause = self.pause_after(provider, &held);
             if let Some(next) = self.moved_on_after(pause, lease, &held, false).await? {
                 return Ok(next);
             }
@@ -376,8 +375,8 @@ impl Pilot {
     }
 
     /// How long the attempt of another sender is left alone before the token is sent again.
-    fn pause_after(&self, provider: &Provider, held: &Held, earlier: &Intent) -> Duration {
-        let since = u64::try_from(self.now() - earlier.last_at.max(earlier.at)).unwrap_or(0);
+    fn pause_after(&self, provider: &Provider, held: &Held) -> Duration {
+        let since = u64::try_from(boottime() - held.sent.last).unwrap_or(0);
         let mut settling = settling(&provider.rotation);
         let within_grace = provider.rotation.grace.is_some_and(|grace| grace > 0.0);
         if held.taken_over && within_grace {
@@ -390,11 +389,10 @@ impl Pilot {
     /// Whether the sender before may live and hold an answer that it could not commit: its lease ran out, or the store was
     /// away since.
     fn another_may_hold_an_answer(&self, held: &Held) -> bool {
-        let Some(earlier) = held.earlier.as_ref().filter(|_| !held.taken_over) else {
-            return false;
-        };
-        let sent_ago = self.now() - earlier.at;
-        held.lapsed || self.refresher.store_was_away_within(sent_ago)
+        let sent_ago = boottime() - held.sent.first;
+        held.earlier.is_some()
+            && !held.taken_over
+            && (held.lapsed || self.refresher.store_was_away_within(sent_ago))
     }
 
     /// Looks again after a pause: what somebody else wrote meanwhile, or left in the spill folder, is used. A commit needs no
@@ -445,17 +443,19 @@ impl Pilot {
         earlier: &Intent,
     ) -> Result<Next> {
         let policy = self.refresher.policy();
+        let now = self.now();
         let working = held.record.tokens.iter().flat_map(|tokens| &tokens.access);
-        let hard_at = working.filter_map(|token| policy.hard_at(token)).max().unwrap_or(0);
+        let hard_at = working.filter_map(|token| policy.hard_at(token, now)).max().unwrap_or(0);
         let retry = Retry {
             not_before: hard_at,
+            noted_at: now,
             failures: 1,
             class: "outcome_unknown".to_owned(),
             fingerprint: String::new(),
         };
         let mark = Mark::BackOff(retry);
         let store = &self.refresher.context.store;
-        let marked = store.mark(&self.key, lease, &mark, Some(earlier), self.now()).await?;
+        let marked = store.mark(&self.key, lease, &mark, Some(earlier), now).await?;
         let record = self.refresher.remember(marked.unwrap_or_else(|| held.record.clone()));
         let refusal = Refusal::BackOff { retry_at: hard_at };
         Ok(Next::Ended(if self.despite {
@@ -603,7 +603,7 @@ impl Pilot {
         held: &Held,
         repeats: u32,
     ) -> Option<Duration> {
-        if !kills_on_reuse(&provider.rotation, &held.intent, self.now()) {
+        if !kills_on_reuse(&provider.rotation, &held.sent) {
             return (repeats < REPEATS).then(|| settling(&provider.rotation));
         }
         // There is nothing left to lose only once the access token is over; and then one repeat says all.
@@ -777,14 +777,14 @@ fn settling(rotation: &Rotation) -> Duration {
     }
 }
 
-/// Whether sending a generation again, which `earlier` may have spent, could kill the grant.
-fn kills_on_reuse(rotation: &Rotation, earlier: &Intent, now: UnixMillis) -> bool {
-    rotation.kills_on_reuse == Some(true) && !within_grace(rotation, earlier, now)
+/// Whether sending a generation again could kill the grant.
+fn kills_on_reuse(rotation: &Rotation, sent: &Sent) -> bool {
+    rotation.kills_on_reuse == Some(true) && !within_grace(rotation, sent)
 }
 
-fn within_grace(rotation: &Rotation, intent: &Intent, now: UnixMillis) -> bool {
-    // Clocks of two hosts differ a little; one that was set back says nothing.
-    let since = now - intent.at;
+fn within_grace(rotation: &Rotation, sent: &Sent) -> bool {
+    // The store's clock may be slewed a little; one that was set back says nothing.
+    let since = boottime() - sent.first;
     rotation.grace.is_some_and(|grace| since > -CLOCK_DRIFT && since < super::millis(grace))
 }
 

@@ -276,6 +276,7 @@ impl Refresher {
         let now = self.context.settings.now();
         let retry = Retry {
             not_before: now + cache::looked_at_within(&known) + WRITTEN_BACK,
+            noted_at: now,
             failures: 1,
             class: ROLLED_BACK.to_owned(),
             fingerprint: String::new(),
@@ -297,7 +298,7 @@ impl Refresher {
         let was_set_back = record
             .retry
             .as_ref()
-            .is_some_and(|retry| retry.class == ROLLED_BACK && retry.not_before > now);
+            .is_some_and(|retry| retry.class == ROLLED_BACK && retry.holds_until(now).is_some());
         if !was_set_back || self.context.store.needs_a_waiting_caller() {
             return;
         }

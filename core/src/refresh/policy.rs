@@ -106,9 +106,12 @@ impl Policy {
         Some(token.expires_at? - self.soft_window(key, lifetime(token)))
     }
 
-    /// When `token` can no longer be given out; never, when it does not expire.
-    pub(crate) fn hard_at(&self, token: &StoredAccessToken) -> Option<UnixMillis> {
-        Some(token.expires_at? - self.hard_window(lifetime(token)))
+    /// When `token` can no longer be given out; never, when it does not expire. At most its lifetime from now, whatever clock
+    /// dated it.
+    pub(crate) fn hard_at(&self, token: &StoredAccessToken, now: UnixMillis) -> Option<UnixMillis> {
+        let lifetime = lifetime(token);
+        let expires_at = token.expires_at?.min(now.saturating_add(lifetime));
+        Some(expires_at - self.hard_window(lifetime))
     }
 
     /// When keep-alive renews an access token of which only the times are known: as it leaves the fresh state, or `within` so
@@ -148,8 +151,7 @@ impl Policy {
     pub(crate) fn held_back(&self, retry: Option<&Retry>, now: UnixMillis) -> Option<UnixMillis> {
         retry
             .filter(|retry| retry.fingerprint.is_empty() || retry.fingerprint == self.fingerprint)
-            .map(|retry| retry.not_before)
-            .filter(|not_before| *not_before > now)
+            .and_then(|retry| retry.holds_until(now))
     }
 }
 
@@ -284,6 +286,14 @@ mod tests {
         assert_eq!(usable(&short, 2_330), Decision::Use);
         assert_eq!(usable(&short, 2_470), Decision::UseAndRefresh);
         assert_eq!(usable(&short, 2_700), Decision::Refresh);
+    }
+
+    #[test]
+    fn no_token_is_waited_for_longer_than_it_lives() {
+        let token = record().tokens.unwrap().access.remove(0);
+        assert_eq!(policy().hard_at(&token, 1_000), Some(3_590_000));
+        let a_year_ago = 1_000 - 31_536_000_000; // or a clock that was a year ahead dated it
+        assert_eq!(policy().hard_at(&token, a_year_ago), Some(a_year_ago + 3_590_000));
     }
 
     #[test]

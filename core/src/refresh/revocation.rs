@@ -124,7 +124,7 @@ pub(super) async fn take_lease(
     let owner = OwnerId::of_this_process();
     loop {
         // Never stopped half-way: a lease that nobody knows of would keep everybody waiting.
-        match context.store.acquire(key, &owner, LEASE, context.settings.now()).await? {
+        match context.store.acquire(key, &owner, LEASE).await? {
             Acquired::Held(held) => {
                 let lease = LeaseId::of(owner, &held);
                 if !held.record.is_tombstone() {

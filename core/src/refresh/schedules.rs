@@ -156,8 +156,8 @@ struct Flight {
     subject: usize,
     lease: LeaseId,
     record: Rc<Record>,
-    earlier: Option<i64>,
-    noted_at: i64,
+    earlier: Option<StoreTime>,
+    noted: StoreTime,
     /// Until when the lease surely stands.
     until: i64,
     renewed_at: i64,
@@ -238,7 +238,7 @@ impl World {
             now: LIFETIME - HARD, // the first to ask renews
             rows: [row(0), row(1)],
             families: [family(), family()],
-            senders: [sender(0), sender(700), sender(-1_300)],
+            senders: [sender(0), sender(700), sender(-40_000)],
             requests: Vec::new(),
             holders: [None, None],
             spills: Vec::new(),
@@ -378,7 +378,7 @@ impl World {
         }
         let owner = OwnerId::parse(":0:1:1:application").unwrap();
         let ttl = Duration::from_secs(5);
-        if let Ok(held) = row.lease.acquire((*row.record).clone(), &owner, ttl, now, &store_now) {
+        if let Ok(held) = row.lease.acquire((*row.record).clone(), &owner, ttl, &store_now) {
             row.record = Rc::new(row.record.tombstone(now));
             row.lease.release(held.fencing, None);
             self.holders[subject] = None;
@@ -433,13 +433,13 @@ impl World {
     }
 
     fn acquire(&mut self, sender: usize, subject: usize, seen: (String, u64)) {
-        let (now, store_now, asked_at) = (self.time_of(sender), self.store_time(), self.now);
+        let (now, asked_at) = (self.time_of(sender), self.now);
         let Sender { incarnation, .. } = self.senders[sender];
         let owner = OwnerId::parse(&format!(":0:1:1:{sender}.{incarnation}")).unwrap();
         let ttl = Duration::from_millis(LEASE.unsigned_abs());
+        let store_now = self.store_time();
         let row = self.row(subject);
-        let Ok(held) = row.lease.acquire((*row.record).clone(), &owner, ttl, now, &store_now)
-        else {
+        let Ok(held) = row.lease.acquire((*row.record).clone(), &owner, ttl, &store_now) else {
             self.senders[sender].phase = Phase::Wants { subject, seen };
             return;
         };
@@ -460,8 +460,8 @@ impl World {
             subject,
             lease,
             record: Rc::new(record),
-            earlier: earlier.map(|earlier| earlier.at),
-            noted_at: intent.at,
+            earlier: earlier.map(|earlier| earlier.first_sent),
+            noted: intent.first_sent,
             until,
             renewed_at: asked_at,
             sent_at: 0,
@@ -478,13 +478,22 @@ impl World {
     }
 
     /// A flight's own intent, to be left behind.
-    fn intent(flight: &Flight, at: i64) -> crate::store::Intent {
+    fn intent(flight: &Flight, sent: &StoreTime) -> crate::store::Intent {
         crate::store::Intent {
             grant_id: flight.record.grant_id.clone(),
             generation: flight.record.generation,
-            at,
-            last_at: at,
+            first_sent: sent.clone(),
+            last_sent: sent.clone(),
             repeats: flight.repeats,
+        }
+    }
+
+    /// Whether what was sent first at this time kills the grant when it is sent again.
+    fn kills_on_reuse(&self, sent: &StoreTime) -> bool {
+        match self.server {
+            Server::Strict => true,
+            Server::Grace => self.store_time().since(sent) >= GRACE,
+            Server::NonRotating => false,
         }
     }
 
@@ -503,21 +512,16 @@ impl World {
         let works = flight.record.access().is_some_and(|access| {
             policy().freshness(&key(subject), access, now, 0) != Freshness::Hard
         });
-        let kills = |at: i64| match self.server {
-            Server::Strict => true,
-            Server::Grace => now - at >= GRACE,
-            Server::NonRotating => false,
-        };
-        if let Some(at) = flight.earlier
-            && kills(at)
+        if let Some(sent) = &flight.earlier
+            && self.kills_on_reuse(sent)
             && works
             && flight.repeats == 0
         {
-            let hard_at = flight.record.access().and_then(|access| policy().hard_at(access));
+            let hard_at = flight.record.access().and_then(|access| policy().hard_at(access, now));
             let class = "outcome_unknown".to_owned();
             let not_before = hard_at.unwrap_or(0);
             let retry = Retry { not_before, failures: 1, class, ..Retry::default() };
-            let intent = Self::intent(&flight, at);
+            let intent = Self::intent(&flight, sent);
             self.mark(sender, &flight, &Mark::BackOff(retry), Some(&intent))?;
             self.land(sender, subject);
             return Ok(());
@@ -530,7 +534,7 @@ impl World {
             return Ok(());
         }
         if flight.until < self.now + SEND + SECOND {
-            let left = flight.earlier.map(|at| Self::intent(&flight, at));
+            let left = flight.earlier.as_ref().map(|sent| Self::intent(&flight, sent));
             self.release(subject, &flight.lease, left.as_ref());
             let seen = (flight.record.grant_id.clone(), flight.record.generation);
             self.senders[sender].phase = Phase::Wants { subject, seen };
@@ -622,12 +626,7 @@ impl World {
 
     fn unseen(&mut self, sender: usize, flight: Flight) -> Checked {
         let (now, subject) = (self.time_of(sender), flight.subject);
-        let kills = match self.server {
-            Server::Strict => true,
-            Server::Grace => now - flight.noted_at >= GRACE,
-            Server::NonRotating => false,
-        };
-        if flight.repeats == 0 && !kills {
+        if flight.repeats == 0 && !self.kills_on_reuse(&flight.noted) {
             let repeats = flight.repeats + 1;
             self.senders[sender].phase = Phase::Holds(Box::new(Flight { repeats, ..flight }));
             return Ok(());
@@ -635,7 +634,7 @@ impl World {
         let class = "ambiguous".to_owned();
         let not_before = now + SECOND;
         let retry = Retry { not_before, failures: 1, class, ..Retry::default() };
-        let intent = Self::intent(&flight, flight.noted_at);
+        let intent = Self::intent(&flight, &flight.noted);
         self.mark(sender, &flight, &Mark::BackOff(retry), Some(&intent))?;
         self.land(sender, subject);
         Ok(())
@@ -650,10 +649,11 @@ impl World {
         if self.holders[subject].is_some_and(|holder| holder.fencing == commit.fencing) {
             self.holders[subject] = None;
         }
+        let store_now = self.store_time();
         let row = self.row(subject);
         let stands = &row.record;
         let merged = stands.merge(&commit);
-        row.lease.settle(&commit, matches!(merged, Merged::Write(_)));
+        row.lease.settle(&commit, matches!(merged, Merged::Write(_)), &store_now);
         match merged {
             Merged::Write(next) => {
                 let is_second = next.generation == stands.generation;

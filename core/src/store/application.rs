@@ -11,7 +11,7 @@ use super::record::Merged;
 use super::row::{Header, Listed, Query};
 use super::{
     Acquired, Commit, Committed, GrantKey, Held, Intent, LeaseId, Mark, Pending, Record, Resealed,
-    Store,
+    Sent, Store,
 };
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
@@ -220,10 +220,11 @@ impl ApplicationStoreAdapter {
         key: &GrantKey,
         owner: &OwnerId,
         ttl: Duration,
-        now: UnixMillis,
     ) -> Result<Acquired> {
         let Some(seen) = self.read_to_spend(key).await? else { return Ok(Acquired::Absent) };
-        let intent = Intent::after(None, &seen, now);
+        // The application's store tells no time: between hosts, their wall clocks count.
+        let now = StoreTime::of_this_host();
+        let intent = Intent::after(None, &seen, &now);
         let text = serde_json::to_string(&intent).expect("an intent is plain data");
         let arguments = vec![json!(owner.to_string()), json!(millis(ttl)), json!(text)];
         let reply = self.call_with_key(Method::Acquire, key, arguments).await?;
@@ -247,12 +248,14 @@ impl ApplicationStoreAdapter {
         let earlier = earlier.filter(|intent| {
             intent.grant_id == record.grant_id && intent.generation == record.generation
         });
-        let intent = Intent::after(earlier.as_ref(), &record, now);
+        let intent = Intent::after(earlier.as_ref(), &record, &now);
+        let sent = Sent::of(earlier.as_ref().unwrap_or(&intent), &now);
         Ok(Acquired::Held(Box::new(Held {
             fencing,
             record,
             intent,
             earlier,
+            sent,
             taken_over: false,
             lapsed: false,
         })))
@@ -263,14 +266,13 @@ impl ApplicationStoreAdapter {
         key: &GrantKey,
         owner: &OwnerId,
         ttl: Duration,
-        now: UnixMillis,
     ) -> Result<Acquired> {
         let Some(record) = self.read_to_spend(key).await? else { return Ok(Acquired::Absent) };
         let mut here = self.here();
         let lease = here.leases.entry(key.clone()).or_default();
         // Fencing numbers go on where an earlier process left off.
         lease.fencing = lease.fencing.max(record.committed_fencing);
-        Ok(match lease.acquire(record, owner, ttl, now, &StoreTime::of_this_host()) {
+        Ok(match lease.acquire(record, owner, ttl, &StoreTime::of_this_host()) {
             Ok(held) => Acquired::Held(Box::new(held)),
             Err(left) => Acquired::Busy(left),
         })
@@ -304,7 +306,7 @@ impl ApplicationStoreAdapter {
         let held = {
             let mut here = self.here();
             if let Some(row) = here.leases.get_mut(key) {
-                row.settle(commit, written);
+                row.settle(commit, written, &StoreTime::of_this_host());
             }
             here.held.get(key).filter(|(_, held)| *held == commit.fencing).cloned()
         };
@@ -413,12 +415,11 @@ impl Store for ApplicationStoreAdapter {
         key: &'a GrantKey,
         owner: &'a OwnerId,
         ttl: Duration,
-        now: UnixMillis,
     ) -> BoxFuture<'a, Result<Acquired>> {
         if self.has(Method::Acquire) {
-            self.acquire_foreign(key, owner, ttl, now).boxed()
+            self.acquire_foreign(key, owner, ttl).boxed()
         } else {
-            self.acquire_here(key, owner, ttl, now).boxed()
+            self.acquire_here(key, owner, ttl).boxed()
         }
     }
 
@@ -613,7 +614,7 @@ mod tests {
         let caller = Caller::AnyThread(Arc::new(WithoutRenew));
         let store = ApplicationStoreAdapter::new(caller, Arc::default()).unwrap();
         let (owner, ttl) = (OwnerId::of_this_process(), Duration::from_secs(30));
-        let Acquired::Held(held) = wait(store.acquire(&key(), &owner, ttl, 0)).unwrap() else {
+        let Acquired::Held(held) = wait(store.acquire(&key(), &owner, ttl)).unwrap() else {
             panic!("not held");
         };
         assert!(!wait(store.renew(&key(), &LeaseId::of(owner, &held), ttl)).unwrap());

@@ -163,10 +163,10 @@ impl<R: Rows> Store for Contract<R> {
         commit: &'a Commit,
     ) -> BoxFuture<'a, Result<Committed>> {
         async move {
-            let committed = self.update(key, |row, _| {
+            let committed = self.update(key, |row, read| {
                 let (record, mut lease) = (self.decode(key, row)?, row.lease_row()?);
                 let merged = record.merge(commit);
-                lease.settle(commit, matches!(merged, Merged::Write(_)));
+                lease.settle(commit, matches!(merged, Merged::Write(_)), &read.now);
                 let next = row.with_lease_row(&lease);
                 Ok(match merged {
                     Merged::Write(merged) => {
@@ -217,14 +217,13 @@ impl<R: Rows> Store for Contract<R> {
         key: &'a GrantKey,
         owner: &'a OwnerId,
         ttl: Duration,
-        now: UnixMillis,
     ) -> BoxFuture<'a, Result<Acquired>> {
         async move {
             let acquired = self.update(key, |row, read| {
                 let mut lease = row.lease_row()?;
                 let record = self.decode(key, row)?;
                 self.codec.check_order(key, row.record.expose())?; // opening it may tell that the next key is in use
-                Ok(match lease.acquire(record, owner, ttl, now, &read.now) {
+                Ok(match lease.acquire(record, owner, ttl, &read.now) {
                     Ok(held) => (Some(row.with_lease_row(&lease)), Acquired::Held(Box::new(held))),
                     Err(left) => (None, Acquired::Busy(left)),
                 })

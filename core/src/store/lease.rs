@@ -1,7 +1,7 @@
 //! The lease beside a record. Its time is the store's: on this host a clock that runs through suspension, and the wall clock
 //! only across boots; a database server's own clock elsewhere.
 
-use super::{Commit, Held, Intent, LeaseId, Record};
+use super::{Commit, Held, Intent, LeaseId, Record, Sent};
 use crate::clock::{Clock, UnixMillis, boottime};
 use crate::owner::{OwnerId, boot_id};
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,14 @@ pub(crate) struct LeaseRow {
 }
 
 /// A moment by the clock that all users of a store share.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoreTime {
     /// Which start of the host `boottime` counts from; empty where that clock cannot be used.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     boot: String,
+    #[serde(default)]
     boottime: i64,
+    #[serde(default)]
     wall: UnixMillis,
 }
 
@@ -34,34 +37,40 @@ impl StoreTime {
     pub(crate) fn of_server(unix_millis: UnixMillis) -> Self {
         StoreTime { boot: String::new(), boottime: 0, wall: unix_millis }
     }
+
+    fn after(&self, time: Duration) -> Self {
+        let time = i64::try_from(time.as_millis()).expect("a lease is short");
+        StoreTime {
+            boot: self.boot.clone(),
+            boottime: self.boottime + time,
+            wall: self.wall + time,
+        }
+    }
+
+    /// How many milliseconds it is after `earlier`.
+    pub(crate) fn since(&self, earlier: &StoreTime) -> i64 {
+        if !self.boot.is_empty() && self.boot == earlier.boot {
+            self.boottime - earlier.boottime
+        } else {
+            self.wall - earlier.wall
+        }
+    }
 }
 
 /// A lease that was given and not given back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Lease {
     owner: String,
-    boot: String,
-    until_boottime: i64,
-    until_wall: UnixMillis,
+    until: StoreTime,
 }
 
 impl Lease {
     fn new(owner: &OwnerId, ttl: Duration, now: &StoreTime) -> Self {
-        let ttl = i64::try_from(ttl.as_millis()).expect("a lease is short");
-        Lease {
-            owner: owner.to_string(),
-            boot: now.boot.clone(),
-            until_boottime: now.boottime + ttl,
-            until_wall: now.wall + ttl,
-        }
+        Lease { owner: owner.to_string(), until: now.after(ttl) }
     }
 
     fn left(&self, now: &StoreTime) -> Option<Duration> {
-        let left = if !self.boot.is_empty() && self.boot == now.boot {
-            self.until_boottime - now.boottime
-        } else {
-            self.until_wall - now.wall
-        };
+        let left = self.until.since(now);
         u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_millis)
     }
 
@@ -82,15 +91,14 @@ impl LeaseRow {
         record: Record,
         owner: &OwnerId,
         ttl: Duration,
-        now: UnixMillis,
-        store_now: &StoreTime,
+        now: &StoreTime,
     ) -> std::result::Result<Held, Duration> {
         let (mut taken_over, mut lapsed, mut again) = (false, false, false);
         if let Some(lease) = &self.lease {
             again = lease.owner == owner.to_string();
             taken_over = !again && lease.owner_is_gone();
             lapsed = !again && !taken_over;
-            if let (Some(left), true) = (lease.left(store_now), lapsed) {
+            if let (Some(left), true) = (lease.left(now), lapsed) {
                 return Err(left);
             }
         }
@@ -103,9 +111,10 @@ impl LeaseRow {
         }
         let intent = Intent::after(earlier.as_ref(), &record, now);
         self.fencing += 1;
-        self.lease = Some(Lease::new(owner, ttl, store_now));
+        self.lease = Some(Lease::new(owner, ttl, now));
         self.intent = Some(intent.clone());
-        Ok(Held { fencing: self.fencing, record, intent, earlier, taken_over, lapsed })
+        let sent = Sent::of(earlier.as_ref().unwrap_or(&intent), now);
+        Ok(Held { fencing: self.fencing, record, intent, earlier, sent, taken_over, lapsed })
     }
 
     /// Whether `lease` is the one that stands, and its time is not over.
@@ -148,12 +157,12 @@ impl LeaseRow {
 
     /// What a commit settles: the lease and the note of its own sender. Where its answer was `written` although somebody took
     /// the lease since, the same token may have been sent once more, and the new one be void: a note says so.
-    pub(crate) fn settle(&mut self, commit: &Commit, written: bool) {
+    pub(crate) fn settle(&mut self, commit: &Commit, written: bool, now: &StoreTime) {
         let is_own = |lease: &Lease| lease.owner == commit.owner;
         if self.fencing == commit.fencing && self.lease.as_ref().is_some_and(is_own) {
             self.release(commit.fencing, None);
         } else if self.fencing > commit.fencing && written {
-            let next = Intent::after_the_answer(commit);
+            let next = Intent::after_the_answer(commit, now);
             self.intent =
                 self.intent.take().filter(|noted| noted.is_about_the_same(&next)).or(Some(next));
         }
@@ -168,7 +177,7 @@ mod tests {
     const TTL: Duration = Duration::from_secs(30);
 
     fn acquire(row: &mut LeaseRow, owner: &OwnerId, now: UnixMillis) -> Option<Held> {
-        row.acquire(record(), owner, TTL, now, &StoreTime::of_this_host()).ok()
+        row.acquire(record(), owner, TTL, &StoreTime::of_server(now)).ok()
     }
 
     #[test]
@@ -184,7 +193,8 @@ mod tests {
         row.release(again.fencing, Some(&again.intent));
         acquire(&mut row, &other, 4).unwrap();
         let again = acquire(&mut row, &other, 5).unwrap();
-        assert_eq!(again.earlier.map(|earlier| (earlier.at, earlier.repeats)), Some((3, 0)));
+        let noted = again.earlier.map(|earlier| (earlier.first_sent, earlier.repeats));
+        assert_eq!(noted, Some((StoreTime::of_server(3), 0)));
     }
 
     #[test]
@@ -193,9 +203,33 @@ mod tests {
         for _ in 0..3 {
             let owner = OwnerId::of_this_process();
             let held = acquire(&mut row, &owner, at).unwrap();
-            assert_eq!(held.intent.at, 1);
+            assert_eq!(held.intent.first_sent, StoreTime::of_server(1));
             row.release(held.fencing, Some(&held.intent));
             at += 1000;
+        }
+    }
+
+    #[test]
+    fn how_long_ago_a_generation_was_sent_is_told_by_the_clock_of_the_store() {
+        let (mut row, store) = (LeaseRow::default(), StoreTime::of_this_host());
+        let at = |seconds: i64, wall: i64| StoreTime {
+            boottime: store.boottime + seconds * 1000,
+            wall: store.wall + wall,
+            ..store.clone()
+        };
+        // The wall clock is set back by a year after the first sender noted the time, and ahead again before the third.
+        for (seconds, wall, first, last) in [(0, 0, 0, 0), (7, -31_536_000_000, 7, 7), (9, 5, 9, 2)]
+        {
+            let owner = OwnerId::of_this_process();
+            let held = row.acquire(record(), &owner, TTL, &at(seconds, wall)).unwrap();
+            let ago = [held.sent.first, held.sent.last].map(|sent| boottime() - sent);
+            for (ago, expected) in ago.into_iter().zip([first, last]) {
+                assert!(
+                    (expected * 1000..expected * 1000 + 900).contains(&ago),
+                    "{ago} {expected}"
+                );
+            }
+            row.release(held.fencing, Some(&held.intent));
         }
     }
 
@@ -205,7 +239,7 @@ mod tests {
         let gone = OwnerId::of_a_process_that_is_gone();
         for (holder, lapsed) in [(stopped, true), (gone, false)] {
             let mut row = LeaseRow::default();
-            row.acquire(record(), &holder, Duration::ZERO, 1, &StoreTime::of_this_host()).unwrap();
+            row.acquire(record(), &holder, Duration::ZERO, &StoreTime::of_server(1)).unwrap();
             let held = acquire(&mut row, &OwnerId::of_this_process(), 2).unwrap();
             assert_eq!((held.lapsed, held.taken_over), (lapsed, !lapsed));
         }

@@ -42,6 +42,7 @@ pub(crate) use entry::Entry;
 pub use foreign::{CallingThread, ForeignStore, Method, StoreCall, StoreReply};
 pub(crate) use key_ring::KeyRing;
 pub use key_ring::new_encryption_key;
+pub(crate) use lease::StoreTime;
 pub(crate) use other_table::{OtherDatabase, OtherTable};
 pub(crate) use record::{
     Commit, ConsentReason, GrantKey, Hold, Identity, Intent, Mark, Merged, Record, Retry, Status,
@@ -51,11 +52,11 @@ pub(crate) use row::{Listed, Query, Wanted};
 pub(crate) use server::Tables;
 
 #[cfg(test)]
-pub(crate) use lease::{LeaseRow, StoreTime};
+pub(crate) use lease::LeaseRow;
 #[cfg(test)]
 pub(crate) use record::tests as record_for_tests;
 
-use crate::clock::UnixMillis;
+use crate::clock::{UnixMillis, boottime};
 use crate::error::Result;
 use crate::owner::OwnerId;
 use futures_util::future::BoxFuture;
@@ -95,10 +96,33 @@ pub(crate) struct Held {
     pub(crate) intent: Intent,
     /// What an earlier holder noted about the same generation and never settled.
     pub(crate) earlier: Option<Intent>,
+    /// When that one sent it; where there is none, now.
+    pub(crate) sent: Sent,
     /// Whether the lease was taken from a holder that is gone.
     pub(crate) taken_over: bool,
     /// Whether the time of a lease was over whose holder may still live, and hold an answer.
     pub(crate) lapsed: bool,
+}
+
+/// When a generation was sent: told by the store's clock, and counted from here on by the one of this host that runs through
+/// suspension, so that nobody's wall clock matters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// For the first time.
+    pub(crate) first: i64,
+    /// For the last time.
+    pub(crate) last: i64,
+}
+
+impl Sent {
+    /// What `intent` says of it, where it is `now` by the store's clock.
+    pub(crate) fn of(intent: &Intent, now: &StoreTime) -> Self {
+        let here = boottime();
+        Sent {
+            first: here - now.since(&intent.first_sent),
+            last: here - now.since(&intent.last_sent),
+        }
+    }
 }
 
 /// A lease by which a sender may spend one generation.
@@ -199,7 +223,6 @@ pub(crate) trait Store: Send + Sync {
         key: &'a GrantKey,
         owner: &'a OwnerId,
         ttl: Duration,
-        now: UnixMillis,
     ) -> BoxFuture<'a, Result<Acquired>>;
 
     /// Prolongs a lease; false when it is no longer held.

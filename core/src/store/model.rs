@@ -167,8 +167,8 @@ fn lease_and_intent_do_what_they_do_in_the_model() {
         let note = |(grant, generation, repeats): (u8, u8, u8)| Intent {
             grant_id: GRANTS[usize::from(grant)].to_owned(),
             generation: generation.into(),
-            at: 0,
-            last_at: 0,
+            first_sent: StoreTime::of_server(0),
+            last_sent: StoreTime::of_server(0),
             repeats: repeats.into(),
         };
         let mut lease = LeaseRow { lease: None, fencing: 1, intent: intent.map(note) };
@@ -177,13 +177,13 @@ fn lease_and_intent_do_what_they_do_in_the_model() {
         for _ in 0..2 {
             // The second time it asks because it got no reply.
             let expected = row.acquire(model::Owner::Sender(0), Mechanisms::ALL);
-            let held = lease.acquire(record_of(small), &owner, ttl, 0, &now).unwrap();
+            let held = lease.acquire(record_of(small), &owner, ttl, &now).unwrap();
             assert_eq!(held.fencing, u64::from(expected.fencing));
             let earlier = held.earlier.map_or(0, |earlier| earlier.repeats + 1);
             assert_eq!(earlier, u32::from(expected.earlier), "{intent:?}");
         }
         let other = OwnerId::parse(":0:1:1:b").unwrap();
-        assert!(lease.acquire(record_of(small), &other, ttl, 0, &now).is_err());
+        assert!(lease.acquire(record_of(small), &other, ttl, &now).is_err());
         let left = model::Intent { grant: 0, generation: 1, repeats: 0 };
         row.release(gives_back, leaves.then_some(left));
         lease.release(gives_back.into(), leaves.then(|| note((0, 1, 0))).as_ref());

@@ -137,7 +137,7 @@ fn a_record_is_sealed_anew_once_and_not_while_it_is_spent() {
 
 fn held(store: &dyn Store) -> (LeaseId, Held) {
     let owner = OwnerId::of_this_process();
-    match wait(store.acquire(&key(), &owner, TTL, 7)).unwrap() {
+    match wait(store.acquire(&key(), &owner, TTL)).unwrap() {
         Acquired::Held(held) => (LeaseId::of(owner, &held), *held),
         other => panic!("not held: {other:?}"),
     }
@@ -172,6 +172,6 @@ fn who_waits_for_the_next_key_spends_what_another_sealed_with_it_without_having_
     let [waiting, moved] =
         rings.map(|ring| sqlite.open(Arc::new(Codec::new(Some(Arc::new(ring.unwrap()))))).unwrap());
     assert!(wait(moved.compare_and_set(&key(), None, &record())).unwrap());
-    let acquired = wait(waiting.acquire(&key(), &OwnerId::of_this_process(), TTL, 7)).unwrap();
+    let acquired = wait(waiting.acquire(&key(), &OwnerId::of_this_process(), TTL)).unwrap();
     assert!(matches!(acquired, Acquired::Held(_)), "{acquired:?}");
 }

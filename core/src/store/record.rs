@@ -4,6 +4,7 @@
 //! older PHP goes on working. Every change of a record is a pure function here; a store only makes it atomic.
 
 use super::entry::Entry;
+use super::lease::StoreTime;
 use crate::clock::UnixMillis;
 use crate::owner::short_name;
 use crate::secret::Secret;
@@ -16,6 +17,9 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// How many entries of the trail are kept.
 const TRAIL_LENGTH: usize = 20;
+
+/// By how much the clocks of hosts may differ, in milliseconds, before what one of them noted counts for nothing.
+const FAR_AHEAD: i64 = 300_000;
 
 /// How many access tokens are kept of one grant.
 const ACCESS_TOKENS: usize = 32;
@@ -159,6 +163,9 @@ impl Tokens {
 pub(crate) struct Retry {
     /// No request before this.
     pub(crate) not_before: UnixMillis,
+    /// When it was noted, by the clock of who noted it.
+    #[serde(default)]
+    pub(crate) noted_at: UnixMillis,
     /// Failed attempts in a row.
     pub(crate) failures: u32,
     /// The class of the last failure.
@@ -182,8 +189,18 @@ impl Retry {
         let failures = earlier.filter(is_same).map_or(0, |retry| retry.failures);
         let pause = first.saturating_mul(2u32.saturating_pow(failures)).min(last);
         let pause = i64::try_from(pause.as_millis()).expect("a pause is at most hours");
-        let (not_before, class) = (now + pause, class.to_owned());
-        Retry { not_before, failures: failures.saturating_add(1), class, fingerprint }
+        Retry {
+            not_before: now + pause,
+            noted_at: now,
+            failures: failures.saturating_add(1),
+            class: class.to_owned(),
+            fingerprint,
+        }
+    }
+
+    /// Until when it holds; not at all where it is over, or was noted by a clock that was far ahead and has been set right.
+    pub(crate) fn holds_until(&self, now: UnixMillis) -> Option<UnixMillis> {
+        Some(self.not_before).filter(|until| *until > now && self.noted_at <= now + FAR_AHEAD)
     }
 }
 
@@ -289,11 +306,12 @@ pub(crate) struct Intent {
     pub(crate) grant_id: String,
     /// The generation about to be spent.
     pub(crate) generation: u64,
-    /// When it was first sent, by that sender's clock: from then on the provider may count its grace.
-    pub(crate) at: UnixMillis,
-    /// When it was last sent, by that sender's clock.
+    /// When it was first sent, by the store's clock: from then on the provider may count its grace.
     #[serde(default)]
-    pub(crate) last_at: UnixMillis,
+    pub(crate) first_sent: StoreTime,
+    /// When it was last sent, by the store's clock.
+    #[serde(default)]
+    pub(crate) last_sent: StoreTime,
     /// How many times this generation has been sent before without an answer being seen.
     #[serde(default)]
     pub(crate) repeats: u32,
@@ -301,23 +319,23 @@ pub(crate) struct Intent {
 
 impl Intent {
     /// The note that the record's generation is about to be spent, after `earlier` attempts.
-    pub(crate) fn after(earlier: Option<&Intent>, record: &Record, now: UnixMillis) -> Self {
+    pub(crate) fn after(earlier: Option<&Intent>, record: &Record, now: &StoreTime) -> Self {
         Intent {
             grant_id: record.grant_id.clone(),
             generation: record.generation,
-            at: earlier.map_or(now, |earlier| earlier.at.min(now)),
-            last_at: now,
+            first_sent: earlier.map_or(now, |earlier| &earlier.first_sent).clone(),
+            last_sent: now.clone(),
             repeats: earlier.map_or(0, |earlier| earlier.repeats + 1),
         }
     }
 
     /// The note that the token of an answer may be void before it is sent.
-    pub(crate) fn after_the_answer(commit: &Commit) -> Self {
+    pub(crate) fn after_the_answer(commit: &Commit, now: &StoreTime) -> Self {
         Intent {
             grant_id: commit.grant_id.clone(),
             generation: commit.generation + 1,
-            at: commit.at,
-            last_at: commit.at,
+            first_sent: now.clone(),
+            last_sent: now.clone(),
             repeats: 0,
         }
     }
@@ -859,6 +877,16 @@ pub(crate) mod tests {
             [61_000, 121_000, 151_000]
         );
         assert_eq!((third.failures, after(Some(&third), "b").not_before), (3, 61_000));
+    }
+
+    #[test]
+    fn a_back_off_that_a_clock_far_ahead_noted_ends_when_the_clock_is_set_right() {
+        let (now, pauses) = (1_000_000, (Duration::from_secs(60), Duration::from_secs(60)));
+        let noted_at = |at| Retry::after(None, "a", String::new(), pauses, at).holds_until(now);
+        assert_eq!(noted_at(now), Some(1_060_000));
+        assert_eq!(noted_at(now + FAR_AHEAD), Some(1_360_000)); // clocks of two hosts differ
+        assert_eq!(noted_at(now + FAR_AHEAD + 1), None);
+        assert_eq!(noted_at(now - 60_000), None); // it is over
     }
 
     #[test]

@@ -128,7 +128,7 @@ async fn held_after(its: &Subject, key: &GrantKey, ttl: Duration) -> Outcome<(Le
     let begun = Instant::now();
     let owner = OwnerId::of_this_process();
     loop {
-        match its.store.acquire(key, &owner, LONG, 7).await? {
+        match its.store.acquire(key, &owner, LONG).await? {
             Acquired::Held(held) => return Ok((LeaseId::of(owner, &held), *held)),
             other if begun.elapsed() > ttl + LATE => {
                 let expected = format!("a lease of {} ms to be over", ttl.as_millis());
@@ -253,7 +253,7 @@ async fn parts_of_a_key_do_not_run_into_each_other(its: Its) -> Kept {
     are_all_different(&its, &keys).await?;
     for key in &keys {
         let owner = OwnerId::of_this_process();
-        let acquired = its.store.acquire(key, &owner, LONG, 7).await?;
+        let acquired = its.store.acquire(key, &owner, LONG).await?;
         ensure(
             matches!(acquired, Acquired::Held(_)),
             format!("the lease of {} to be free while others are held", shown(key)),
@@ -308,7 +308,7 @@ async fn writes_at_once_lose_none(its: Its) -> Kept {
 async fn one_lease_stands_at_a_time_and_fencing_numbers_grow(its: Its) -> Kept {
     let key = its.grant("lease at a time").await?.key();
     let (first, _) = its.held(&key, LONG).await?;
-    let busy = its.store.acquire(&key, &OwnerId::of_this_process(), LONG, 7).await?;
+    let busy = its.store.acquire(&key, &OwnerId::of_this_process(), LONG).await?;
     let left = format!("{busy:?}");
     ensure(
         matches!(busy, Acquired::Busy(left) if left > Duration::ZERO && left <= LONG),
@@ -328,7 +328,7 @@ async fn of_many_at_once_one_gets_the_lease(its: Its) -> Kept {
         let key = its.grant(&format!("one lease {round}")).await?.key();
         let leases = at_once(|n| {
             let (store, key) = (its.user(n), key.clone());
-            async move { store.acquire(&key, &OwnerId::of_this_process(), LONG, 7).await }
+            async move { store.acquire(&key, &OwnerId::of_this_process(), LONG).await }
         });
         let mut holders = 0;
         for acquired in leases.await {
@@ -402,7 +402,7 @@ async fn a_commit_leaves_the_lease_of_another_alone(its: Its) -> Kept {
     let (lease, _) = its.held(&key, LONG).await?;
     committed(&its, &key, &Commit { fencing: lease.fencing + 1, ..answer(&lease, "second") })
         .await?;
-    let acquired = its.store.acquire(&key, &OwnerId::of_this_process(), LONG, 7).await?;
+    let acquired = its.store.acquire(&key, &OwnerId::of_this_process(), LONG).await?;
     ensure(
         matches!(acquired, Acquired::Busy(_)),
         "the lease of another sender to stand after a commit",
@@ -639,7 +639,7 @@ async fn what_one_process_writes_another_sees(its: Its) -> Kept {
     let seen = other.load(&key).await?;
     same_record("load by another process", seen.as_ref(), &record)?;
     its.held(&key, LONG).await?;
-    let acquired = other.acquire(&key, &OwnerId::of_this_process(), LONG, 7).await?;
+    let acquired = other.acquire(&key, &OwnerId::of_this_process(), LONG).await?;
     ensure(
         matches!(acquired, Acquired::Busy(_)),
         "a lease to be busy for another process too",

@@ -252,7 +252,7 @@ impl Subject {
         ttl: Duration,
     ) -> std::result::Result<(LeaseId, Held), Broken> {
         let owner = OwnerId::of_this_process();
-        match self.store.acquire(key, &owner, ttl, 7).await? {
+        match self.store.acquire(key, &owner, ttl).await? {
             Acquired::Held(held) => Ok((LeaseId::of(owner, &held), *held)),
             other => Err(Broken {
                 expected: "acquire of a free lease to give it".to_owned(),
