@@ -201,7 +201,7 @@ fn after_a_401_a_stored_token_that_is_over_is_renewed_before_it_is_tried() {
     token(&client).unwrap();
     // Another process, whose clock is behind, has renewed: what it got is over by the clock here.
     let other = Client::open(oauth2(&sandbox, &folder.database(), &json!({}))).unwrap();
-    let behind = sandbox.now().duration_since(UNIX_EPOCH).unwrap() - 2 * LIFETIME;
+    let behind = (sandbox.now() - 2 * LIFETIME).duration_since(UNIX_EPOCH).unwrap();
     other.set_test_clock(Some(i64::try_from(behind.as_millis()).unwrap()));
     wait(other.grant("alice").refresh(RefreshOptions { force: true, timeout: None })).unwrap();
     sandbox.expire_access("alice");
