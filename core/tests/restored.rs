@@ -4,9 +4,10 @@
 
 mod support;
 
-use evergrant::{Client, RefreshOptions, TokenOptions, wait};
+use evergrant::{Client, Code, RefreshOptions, TokenOptions, wait};
 use evergrant_sandbox::Sandbox;
 use serde_json::json;
+use std::sync::Barrier;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use support::{Folder, consent, oauth2, refresh_requests, sandbox};
 
@@ -88,6 +89,67 @@ fn a_process_that_meets_one_grant_set_back_writes_back_all_that_it_knows() {
         wait(knows_less.grant(subject).access_token(TokenOptions::default())).unwrap();
     }
     assert_eq!(refresh_requests(&sandbox), sent + 2);
+}
+
+#[test]
+fn of_many_who_write_back_at_once_the_one_that_knows_most_has_the_last_word() {
+    let (sandbox, folder) = (sandbox(HOUR), Folder::new());
+    let clients: Vec<Client> = (0..6).map(|_| open(&sandbox, &folder)).collect();
+    let subjects: Vec<String> = (0..8).map(|number| format!("user {number}")).collect();
+    for subject in &subjects {
+        wait(consent(&clients[0], &sandbox, subject));
+    }
+    let backup = Backup::of(&folder);
+    for client in &clients {
+        for subject in &subjects {
+            renew(client, subject);
+        }
+    }
+
+    backup.restore();
+    let start = Barrier::new(clients.len());
+    std::thread::scope(|scope| {
+        for client in &clients {
+            scope.spawn(|| {
+                start.wait();
+                subjects.iter().for_each(|subject| drop(looked_at(client, subject)));
+            });
+        }
+    });
+    for subject in &subjects {
+        assert_eq!(backup.generation(subject), 7, "{subject}");
+    }
+}
+
+#[test]
+fn who_knows_nothing_newer_of_a_grant_spends_nothing_where_another_grant_shows_that_the_store_was_set_back()
+ {
+    const LIFETIME: Duration = Duration::from_secs(5);
+    let (sandbox, folder) = (sandbox(LIFETIME), Folder::new());
+    let (knows_most, knows_less) = (open(&sandbox, &folder), open(&sandbox, &folder));
+    for subject in ["alice", "bob"] {
+        wait(consent(&knows_most, &sandbox, subject));
+    }
+    assert_eq!(looked_at(&knows_less, "alice"), 1);
+    let backup = Backup::of(&folder);
+    renew(&knows_most, "alice");
+    renew(&knows_less, "bob");
+
+    backup.restore();
+    let sent = refresh_requests(&sandbox);
+    let now = sandbox.now() + LIFETIME;
+    let now = i64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    knows_less.set_test_clock(Some(now));
+    let error = wait(knows_less.grant("alice").access_token(TokenOptions::default())).unwrap_err();
+    assert_eq!(error.code(), Code::TemporarilyUnavailable, "{error}");
+    let pause = error.retry_at().unwrap() - now;
+    assert!((1..=7_000).contains(&pause), "{pause}"); // the lifetime, and two seconds
+    assert_eq!(refresh_requests(&sandbox), sent);
+
+    assert_eq!(looked_at(&knows_most, "alice"), 2);
+    knows_less.set_test_clock(Some(now + 60_000));
+    wait(knows_less.grant("alice").access_token(TokenOptions::default())).unwrap();
+    assert_eq!(refresh_requests(&sandbox), sent + 1);
 }
 
 #[test]

@@ -339,11 +339,18 @@ class Run:
         return None if status == 200 else f"API status {status}"
 
     def tell_trail(self, grant: dict[str, Any]) -> None:
-        """What the library itself noted about a grant that does not work."""
+        """What the library itself noted about a grant that does not work, and what came to the server."""
         for entry in grant["trail"]:
             by = entry.get("by", "")
             print(f"    {grant['subject']} {entry['at'] / 1000:.3f} generation {entry['generation']} {entry['what']} {by}",
                   file=sys.stderr, flush=True)
+        numbers = {self.line_of(grant["subject"]): 1}
+        for entry in list(self.proxy.journal):
+            if (number := numbers.get(entry.presented or "")) is None:
+                continue
+            numbers.setdefault(entry.issued or "", number + 1)
+            print(f"    {grant['subject']} {entry.at:.3f} token {number} sent by {entry.application}: {entry.status} "
+                  f"{entry.fault or ''}", file=sys.stderr, flush=True)
 
     def count_calls(self, evidence: Evidence) -> None:
         for worker in self.workers:

@@ -5,7 +5,7 @@ use crate::clock::{UnixMillis, millis};
 use crate::store::{GrantKey, Record, StoredAccessToken};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 /// Age from which an entry is compared with the store behind the scenes.
@@ -29,13 +29,15 @@ impl Cached {
 
 pub(crate) struct Cache {
     entries: RwLock<HashMap<GrantKey, Cached>>,
+    /// The grant that was last seen to be renewed, by whomever.
+    newest: Mutex<Option<GrantKey>>,
     /// Moves whenever a token that was handed out may no longer be used blindly.
     epoch: Arc<AtomicU32>,
 }
 
 impl Cache {
     pub(crate) fn new(epoch: Arc<AtomicU32>) -> Self {
-        Cache { entries: RwLock::default(), epoch }
+        Cache { entries: RwLock::default(), newest: Mutex::default(), epoch }
     }
 
     pub(crate) fn get(&self, key: &GrantKey) -> Option<Cached> {
@@ -47,6 +49,11 @@ impl Cache {
         self.entries.read().expect("no holder panics").keys().cloned().collect()
     }
 
+    /// The grant that was last seen to be renewed: where its record is behind in the store, the store was set back.
+    pub(crate) fn newest(&self) -> Option<GrantKey> {
+        self.newest.lock().expect("no holder panics").clone()
+    }
+
     /// Keeps a record, unless a newer one is there; gives the one that is kept.
     pub(crate) fn put(&self, record: Record, policy: &Policy) -> Arc<Record> {
         let key = record.key();
@@ -55,6 +62,9 @@ impl Cache {
             if !record.is_newer_than(&known.record) {
                 known.seen_at = Instant::now();
                 return Arc::clone(&known.record);
+            }
+            if record.generation > known.record.generation {
+                *self.newest.lock().expect("no holder panics") = Some(key.clone());
             }
             self.move_epoch();
         }

@@ -360,11 +360,15 @@ impl Pilot {
             self.release_after_an_answer(lease, &held, false).await;
             return Ok(Next::Ended(Ok(record)));
         }
+        if let Some(pause) = self.refresher.pause_after_set_back(&held.record).await {
+            let not_before = self.now() + pause;
+            return self.wait(lease, &held, super::ROLLED_BACK, not_before).await;
+        }
         let renewing = Renewing::start(self, lease, asked_at, timing.lease);
-        if let Some(earlier) = &held.earlier {
+        if held.earlier.is_some() {
             let strict = kills_on_reuse(&provider.rotation, &held.sent);
             if strict && self.a_token_works(&held.record) {
-                return self.wait_for_expiry(lease, &held, earlier).await;
+                return self.wait_for_expiry(lease, &held).await;
             }
             let pause = self.pause_after(provider, &held);
             if let Some(next) = self.moved_on_after(pause, lease, &held, false).await? {
@@ -436,28 +440,33 @@ impl Pilot {
     }
 
     /// Sending again could kill the grant: not while there is a token to lose. Until it is over nobody asks for the lease.
-    async fn wait_for_expiry(
+    async fn wait_for_expiry(&self, lease: &LeaseId, held: &Held) -> Result<Next> {
+        let (policy, now) = (self.refresher.policy(), self.now());
+        let working = held.record.tokens.iter().flat_map(|tokens| &tokens.access);
+        let hard_at = working.filter_map(|token| policy.hard_at(token, now)).max().unwrap_or(0);
+        self.wait(lease, held, "outcome_unknown", hard_at).await
+    }
+
+    /// Nothing is sent, by nobody, before a time; the note that stood stays.
+    async fn wait(
         &self,
         lease: &LeaseId,
         held: &Held,
-        earlier: &Intent,
+        class: &str,
+        not_before: UnixMillis,
     ) -> Result<Next> {
-        let policy = self.refresher.policy();
         let now = self.now();
-        let working = held.record.tokens.iter().flat_map(|tokens| &tokens.access);
-        let hard_at = working.filter_map(|token| policy.hard_at(token, now)).max().unwrap_or(0);
         let retry = Retry {
-            not_before: hard_at,
+            not_before,
             noted_at: now,
             failures: 1,
-            class: "outcome_unknown".to_owned(),
+            class: class.to_owned(),
             fingerprint: String::new(),
         };
-        let mark = Mark::BackOff(retry);
-        let store = &self.refresher.context.store;
-        let marked = store.mark(&self.key, lease, &mark, Some(earlier), now).await?;
+        let (mark, store) = (Mark::BackOff(retry), &self.refresher.context.store);
+        let marked = store.mark(&self.key, lease, &mark, held.earlier.as_ref(), now).await?;
         let record = self.refresher.remember(marked.unwrap_or_else(|| held.record.clone()));
-        let refusal = Refusal::BackOff { retry_at: hard_at };
+        let refusal = Refusal::BackOff { retry_at: not_before };
         Ok(Next::Ended(if self.despite {
             Err(self.refresher.refused(&self.key, refusal))
         } else {

@@ -51,10 +51,13 @@ const CLOSING_COMMITS: Duration = Duration::from_secs(2);
 const JUST_RENEWED: i64 = 60_000;
 
 /// The class of the back-off in a record that was written back to a restored store (adr/0008).
-const ROLLED_BACK: &str = "store_rolled_back";
+pub(super) const ROLLED_BACK: &str = "store_rolled_back";
 
 /// How long a process has to write back what it knows better than a restored store, once it has looked (adr/0008).
 const WRITTEN_BACK: UnixMillis = 2_000;
+
+/// How often a record that was set back is looked at again because somebody else wrote it meanwhile.
+const WRITES_BACK: u32 = 16;
 
 /// How often, in milliseconds, all that is known is compared with a store that was restored, and how many grants at once.
 const LOOKS_AT_ALL_EVERY: i64 = 5_000;
@@ -83,6 +86,8 @@ pub(crate) struct Refresher {
     /// Whether all that is known is being compared with a restored store, and when it last was, by the same clock.
     is_looking_at_all: AtomicBool,
     looked_at_all_at: AtomicI64,
+    /// Until when, by the same clock, others may still write back what they know better than a restored store.
+    set_back_until: AtomicI64,
 }
 
 impl Refresher {
@@ -102,6 +107,7 @@ impl Refresher {
             store_was_away_at: AtomicI64::new(i64::MIN),
             is_looking_at_all: AtomicBool::new(false),
             looked_at_all_at: AtomicI64::new(-LOOKS_AT_ALL_EVERY),
+            set_back_until: AtomicI64::new(0),
         });
         refresher.offer_spills();
         refresher
@@ -250,16 +256,22 @@ impl Refresher {
 
     /// What stands in the store, tombstones too; where that was set back, what this process knows better stands there then.
     async fn stands(self: &Arc<Self>, key: &GrantKey) -> Result<Option<Record>> {
-        match self.noted(self.context.store.load(key).await)? {
-            Some(record) => self.rolled_forward(record).await.map(Some),
-            None => Ok(None),
+        for _ in 0..WRITES_BACK {
+            let Some(record) = self.noted(self.context.store.load(key).await)? else {
+                return Ok(None);
+            };
+            if let Some(record) = self.rolled_forward(record).await? {
+                return Ok(Some(record));
+            }
         }
+        let text = "the record was set back, and written by somebody else again and again";
+        Err(Error::new(Code::StoreConflict, text))
     }
 
     /// A store that is behind what this process remembers of the same consent was restored from a backup: the refresh token
-    /// in it was spent long ago. The newer record is written back. Another process may know a still newer one, and writes that
-    /// back as soon as it looks: until then nobody spends this one either.
-    async fn rolled_forward(self: &Arc<Self>, stands: Record) -> Result<Record> {
+    /// in it was spent long ago. The newer record is written back; none where somebody else has just written. Another process
+    /// may know a still newer one, and writes that back as soon as it looks: until then nobody spends this one either.
+    async fn rolled_forward(self: &Arc<Self>, stands: Record) -> Result<Option<Record>> {
         let key = stands.key();
         let is_lost = |known: &Arc<Record>| {
             known.grant_id == stands.grant_id
@@ -268,14 +280,14 @@ impl Refresher {
         };
         let Some(known) = self.remembered(&key).filter(is_lost) else {
             self.look_at_all_after(&stands);
-            return Ok(stands);
+            return Ok(Some(stands));
         };
         if self.uncommitted(&key).is_some() {
-            return Ok(stands); // the store is not behind: it has yet to take what is known
+            return Ok(Some(stands)); // the store is not behind: it has yet to take what is known
         }
         let now = self.context.settings.now();
         let retry = Retry {
-            not_before: now + cache::looked_at_within(&known) + WRITTEN_BACK,
+            not_before: now + written_back_within(&known),
             noted_at: now,
             failures: 1,
             class: ROLLED_BACK.to_owned(),
@@ -283,12 +295,37 @@ impl Refresher {
         };
         let revision = known.revision.max(stands.revision) + 1;
         let record = Record { revision, retry: Some(retry), ..(*known).clone() };
+        self.note_set_back(&record);
         if !self.context.store.write_back(&key, stands.revision, &record).await? {
-            return Ok(stands); // somebody else is writing it
+            return Ok(None);
         }
         self.context.settings.tell(Kind::StoreRolledBack, &key, Some(&record), "");
         self.look_at_all_after(&record);
-        Ok((*self.remember(record)).clone())
+        Ok(Some((*self.remember(record)).clone()))
+    }
+
+    /// From when one record is seen to be set back, others have as long to write back what they know of the rest.
+    fn note_set_back(&self, record: &Record) {
+        let now = boottime();
+        let until = (self.set_back_until.load(Ordering::Acquire) < now)
+            .then(|| now + written_back_within(record));
+        if let Some(until) = until {
+            self.set_back_until.store(until, Ordering::Release);
+        }
+    }
+
+    /// How many milliseconds a record is not to be spent though nothing here is known better: the store was set back, and who
+    /// knows better has yet to look. That it was shows in what this process last saw written, of whatever grant.
+    pub(super) async fn pause_after_set_back(self: &Arc<Self>, record: &Record) -> Option<i64> {
+        if self.context.store.needs_a_waiting_caller() {
+            return None;
+        }
+        if let Some(newest) = self.cache.newest().filter(|newest| *newest != record.key()) {
+            let _ = self.stands(&newest).await; // a store that fails shows nothing
+        }
+        let left = self.set_back_until.load(Ordering::Acquire) - boottime();
+        let has_paused = record.retry.as_ref().is_some_and(|retry| retry.class == ROLLED_BACK);
+        Some(left).filter(|left| *left > 0 && !has_paused)
     }
 
     /// Where one record had to be written back, every grant was set back: a process looks at once at all that it knows. It may
@@ -302,6 +339,7 @@ impl Refresher {
         if !was_set_back || self.context.store.needs_a_waiting_caller() {
             return;
         }
+        self.note_set_back(record);
         let since = boottime() - self.looked_at_all_at.load(Ordering::Acquire);
         if since < LOOKS_AT_ALL_EVERY || self.is_looking_at_all.swap(true, Ordering::AcqRel) {
             return;
@@ -581,6 +619,11 @@ impl Refresher {
         };
         error.with_grant(provider, subject)
     }
+}
+
+/// How many milliseconds all who know more of a grant than `record` says have to write it back to a restored store.
+fn written_back_within(record: &Record) -> UnixMillis {
+    cache::looked_at_within(record) + WRITTEN_BACK
 }
 
 /// Whether somebody renewed another of the grant's access tokens meanwhile, and not the wanted one.
