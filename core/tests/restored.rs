@@ -112,7 +112,9 @@ fn of_many_who_write_back_at_once_the_one_that_knows_most_has_the_last_word() {
         for client in &clients {
             scope.spawn(|| {
                 start.wait();
-                subjects.iter().for_each(|subject| drop(looked_at(client, subject)));
+                for subject in &subjects {
+                    looked_at(client, subject);
+                }
             });
         }
     });
