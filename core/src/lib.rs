@@ -43,6 +43,7 @@ mod error;
 mod event;
 mod grant;
 mod helper;
+mod jose;
 mod http;
 mod loopback;
 mod moving;
