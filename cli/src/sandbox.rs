@@ -49,6 +49,7 @@ fn options(arguments: &arguments::Sandbox) -> Result<Options> {
         grace: seconds("--grace", arguments.grace)?,
         rotate: !arguments.no_rotate,
         keep_old_access_token: !arguments.end_old_access_tokens,
+        ..Options::default()
     })
 }
 

@@ -205,8 +205,8 @@ impl Client {
         let deadline = self.deadline(None)?;
         run(deadline, async move {
             let settings = &refresher.context.settings;
-            let tokens = tokens.into_tokens(&settings.registration(), settings.now())?;
-            let record = authorize::store(&refresher.context, &key, tokens).await?;
+            let consent = tokens.into_consent(&settings.registration(), settings.now())?;
+            let record = authorize::store(&refresher.context, &key, consent).await?;
             let inspection = Inspection::of(&refresher.context.settings, &record);
             refresher.remember(record);
             Ok(inspection)

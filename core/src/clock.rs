@@ -47,6 +47,12 @@ pub(crate) fn millis(seconds: f64) -> UnixMillis {
     (seconds * 1000.0) as UnixMillis
 }
 
+/// A date of HTTP (RFC 9110 section 5.6.7).
+pub(crate) fn from_http_date(text: &str) -> Option<UnixMillis> {
+    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since_epoch.as_millis()).ok()
+}
+
 /// A time as `2024-02-29T23:59:59.5Z`, with a space in place of the `T` and without fraction or zone as well: then it is UTC.
 pub(crate) fn from_iso(text: &str) -> Option<UnixMillis> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();

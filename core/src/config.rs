@@ -48,6 +48,9 @@ pub struct Config {
     /// OAuth 1.0a: sent in the header, not signed; the provider's when absent.
     #[serde(default)]
     pub realm: Option<String>,
+    /// Whether tokens are to be bound to a key of the grant's own (RFC 9449): `true`, `false` or `"auto"`.
+    #[serde(default)]
+    pub dpop: Dpop,
     /// Where the provider sends the browser after consent.
     #[serde(default)]
     pub redirect_uri: Option<String>,
@@ -322,6 +325,49 @@ pub enum Detached {
     Off,
     /// Or not at all.
     Require,
+}
+
+/// Whether tokens are to be bound to a key (RFC 9449).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dpop {
+    /// `false`.
+    #[default]
+    Off,
+    /// `"auto"`: where the provider says that it can.
+    Auto,
+    /// `true`: or there is no grant.
+    Require,
+}
+
+impl Serialize for Dpop {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Dpop::Auto => serializer.serialize_str("auto"),
+            Dpop::Off | Dpop::Require => serializer.serialize_bool(*self == Dpop::Require),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Dpop {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Word;
+        impl Visitor<'_> for Word {
+            type Value = Dpop;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, false or \"auto\"")
+            }
+            fn visit_bool<E: de::Error>(self, requires: bool) -> std::result::Result<Dpop, E> {
+                Ok(if requires { Dpop::Require } else { Dpop::Off })
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Dpop, E> {
+                match text {
+                    "auto" => Ok(Dpop::Auto),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Word)
+    }
 }
 
 /// Overrides of the provider's and the default windows, in seconds.
@@ -642,7 +688,7 @@ mod tests {
     #[test]
     fn what_another_process_gets_is_the_same_configuration_with_every_secret_read() {
         let text = r#"{"provider": {"authorization_endpoint": "https://a.example/", "rotation": {"grace": 2.0}},
-            "client_id": "c", "client_secret": {"env": "PATH"}, "scope": "a b", "offline": true, "windows": {"soft": 7},
+            "client_id": "c", "client_secret": {"env": "PATH"}, "scope": "a b", "offline": true, "dpop": "auto", "windows": {"soft": 7},
             "store": "sqlite:a.db", "state_dir": "state", "user_agent": "u", "redirect_uri": "http://127.0.0.1/"}"#;
         let resolved = Config::from_json(text).unwrap().resolved().unwrap();
         let crossed = Config::from_json(&serde_json::to_string(&resolved).unwrap()).unwrap();

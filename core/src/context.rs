@@ -1,17 +1,19 @@
 //! What the upper floors share: the settings of one client, and what it has opened in this process.
 
 use crate::clock::{Clock, UnixMillis};
-use crate::config::{Config, ProviderChoice, Scopes, Timeouts, WindowOptions};
+use crate::config::{Config, Dpop, ProviderChoice, Scopes, Timeouts, WindowOptions};
 use crate::detached::{Detached, Listener};
+use crate::dpop::Proofs;
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
 use crate::http::HttpClient;
+use crate::jose::dpop;
 use crate::moving::Registration;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
 use crate::provider::{
     Endpoints, Protocol, Provider, Rotation, TokenUse, discovery, lookup, of_issuer,
 };
-use crate::secret::Secret;
+use crate::secret::{Secret, shown};
 use crate::signing::{Signing, SigningOptions};
 use crate::store::{Entry, GrantKey, Record, Store};
 use base64::Engine;
@@ -29,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<Secret>,
     client_authentication: Option<ClientAuthenticationMethod>,
+    pub(crate) dpop: Dpop,
     pub(crate) redirect_uri: Option<String>,
     pub(crate) scope: Vec<String>,
     pub(crate) offline: bool,
@@ -87,6 +90,7 @@ impl Settings {
             client_id: config.client_id.clone(),
             client_secret,
             client_authentication: config.client_authentication,
+            dpop: config.dpop,
             redirect_uri: config.redirect_uri.clone(),
             scope: config.scope.0.clone(),
             offline: config.offline,
@@ -101,6 +105,7 @@ impl Settings {
         };
         if let ProviderSource::Known(provider) = &settings.provider {
             settings.client_authentication(provider)?;
+            settings.binds_to_key(provider)?;
             if settings.offline && provider.offline.is_none() {
                 return Err(no_offline_way(&provider.name));
             }
@@ -157,6 +162,31 @@ impl Settings {
         let secret = self.client_secret.as_ref().map(Secret::expose);
         ClientAuthentication::new(method, &self.client_id, secret)
             .map_err(|error| Error::new(Code::InvalidConfig, format!("client_secret: {error}")))
+    }
+
+    /// Whether the tokens of a new consent are to be bound to a key of the grant's own (RFC 9449).
+    pub(crate) fn binds_to_key(&self, provider: &Provider) -> Result<bool> {
+        let algorithms = &provider.dpop_algorithms;
+        let is_known = algorithms.iter().any(|algorithm| algorithm == dpop::ALGORITHM);
+        let name = &provider.name;
+        match self.dpop {
+            Dpop::Off => Ok(false),
+            _ if provider.endpoints.protocol() == Protocol::OAuth1 => Err(Error::new(
+                Code::InvalidConfig,
+                format!("dpop: is of OAuth 2.0, and {name} speaks OAuth 1.0a; expected none"),
+            )),
+            Dpop::Auto => Ok(is_known),
+            // Nobody says, but the application knows.
+            Dpop::Require if is_known || algorithms.is_empty() => Ok(true),
+            Dpop::Require => Err(Error::new(
+                Code::Unsupported,
+                format!(
+                    "dpop: {name} takes proofs signed with {}; expected {} among them",
+                    shown(&algorithms.join(", "), &[]),
+                    dpop::ALGORITHM
+                ),
+            )),
+        }
     }
 
     /// What signs the requests of a client of OAuth 1.0a.
@@ -305,6 +335,7 @@ impl Listener for Settings {
 pub(crate) struct Context {
     pub(crate) settings: Arc<Settings>,
     pub(crate) http: Arc<HttpClient>,
+    pub(crate) proofs: Proofs,
     pub(crate) store: Arc<dyn Store>,
     /// Where refreshes run in a process of their own.
     pub(crate) detached: Option<Detached>,
@@ -318,7 +349,8 @@ impl Context {
         detached: Option<Detached>,
     ) -> Result<Self> {
         let http = HttpClient::shared(&settings.timeouts, settings.user_agent.as_deref())?;
-        Ok(Context { settings, http, store, detached, discovered: OnceCell::new() })
+        let (proofs, discovered) = (Proofs::default(), OnceCell::new());
+        Ok(Context { settings, http, proofs, store, detached, discovered })
     }
 
     /// The provider; its metadata is fetched at first use where it was given by issuer.
@@ -331,6 +363,7 @@ impl Context {
                         discovery::discover(&self.http, issuer, self.settings.timeouts.request)
                             .await?;
                     self.settings.client_authentication(&provider)?;
+                    self.settings.binds_to_key(&provider)?;
                     Ok(Arc::new(provider))
                 };
                 self.discovered.get_or_try_init(|| fetch).await.cloned()

@@ -6,10 +6,12 @@ use crate::clock::UnixMillis;
 use crate::config::Scopes;
 use crate::context::Settings;
 use crate::error::{Code, Error, Result};
+use crate::jose::dpop::DpopKey;
 use crate::moving::{self, Registration};
+use crate::oauth2::{BEARER, DPOP};
 use crate::refresh::{Refresher, Want, revocation};
 use crate::secret::Secret;
-use crate::store::{Entry, GrantKey, Record, StoredAccessToken, Tokens};
+use crate::store::{Consent, Entry, GrantKey, Record, StoredAccessToken, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ pub struct Grant {
 pub struct AccessToken {
     /// The token.
     pub token: Secret,
-    /// `Bearer`, `OAuth` (OAuth 1.0a), or what the provider said.
+    /// `Bearer`, `DPoP` (of use only with the proofs of [`Grant::headers`]), `OAuth` (OAuth 1.0a), or what the provider said.
     pub token_type: String,
     /// Until when it is valid, in Unix milliseconds; `None` where it does not expire or nobody knows.
     pub expires_at: Option<i64>,
@@ -67,6 +69,9 @@ pub struct HeaderOptions {
     /// What came with that 401, a line each: values of `WWW-Authenticate`, and the body. It says whether another token may
     /// help; with OAuth 1.0a, whether only the clock was wrong, or the user has to consent again.
     pub challenge: Option<String>,
+    /// What the header `DPoP-Nonce` of the API's last answer said (RFC 9449 section 8.2). With a `challenge` that asks for it,
+    /// the headers are for the same token, with a new proof.
+    pub dpop_nonce: Option<String>,
     /// For which resource the token is to be, as in [`TokenOptions`].
     pub resource: Option<String>,
     /// Fewer scopes than were granted, as in [`TokenOptions`].
@@ -109,6 +114,8 @@ pub struct PutTokens {
     pub token_type: Option<String>,
     /// The refresh token.
     pub refresh_token: Option<Secret>,
+    /// The key that they are bound to (RFC 9449), where their type is `DPoP`: a private key on P-256 in PEM (PKCS #8).
+    pub dpop_key: Option<Secret>,
     /// Seconds for which the access token is still valid.
     pub expires_in: Option<f64>,
     /// Until when it is valid, in Unix seconds.
@@ -236,7 +243,7 @@ impl Grant {
         })
     }
 
-    /// The headers to send with any HTTP client. An OAuth 1.0a signature is good for one request.
+    /// The headers to send with any HTTP client. An OAuth 1.0a signature and a DPoP proof are good for one request.
     pub async fn headers(
         &self,
         method: &str,
@@ -363,24 +370,44 @@ impl PutTokens {
             || self.token_secret.is_some()
             || self.token_type.is_some()
             || self.refresh_token.is_some()
+            || self.dpop_key.is_some()
             || self.expires_in.is_some()
             || self.expires_at.is_some()
             || self.scope.is_some()
     }
 
-    /// The tokens of the document, if there is one, else those that are named.
-    pub(crate) fn into_tokens(
+    /// The grant of the document, if there is one, else the tokens that are named.
+    pub(crate) fn into_consent(
         self,
         registration: &Registration<'_>,
         now: UnixMillis,
-    ) -> Result<Tokens> {
+    ) -> Result<Consent> {
         match &self.document {
             Some(_) if self.names_tokens() => Err(Error::new(
                 Code::InvalidArgument,
                 "tokens: expected a document or tokens by name, not both",
             )),
             Some(document) => moving::read(document, registration, now),
-            None => self.into_named_tokens(now),
+            None => {
+                let dpop_key = self.canonical_dpop_key()?;
+                Ok(Consent { tokens: self.into_named_tokens(now)?, dpop_key })
+            }
+        }
+    }
+
+    /// The key as a record keeps it.
+    fn canonical_dpop_key(&self) -> Result<Option<Secret>> {
+        let invalid = |text: String| Error::new(Code::InvalidArgument, format!("tokens: {text}"));
+        let token_type = self.token_type.as_deref().unwrap_or_default();
+        match &self.dpop_key {
+            None if token_type.eq_ignore_ascii_case(DPOP) => Err(invalid(
+                "dpop_key: is missing; expected the private key that tokens of the type DPoP are bound to"
+                    .to_owned(),
+            )),
+            None => Ok(None),
+            Some(text) => DpopKey::from_text(text)
+                .map(|key| Some(key.to_text()))
+                .map_err(|error| invalid(format!("dpop_key: {error}"))),
         }
     }
 
@@ -405,7 +432,11 @@ impl PutTokens {
             // A refresh token alone: there is no access token yet.
             (None, None) => (!has_access).then_some(now),
         };
-        let token_type = if self.token_secret.is_some() { "OAuth" } else { "Bearer" };
+        let token_type = match (&self.token_secret, &self.dpop_key) {
+            (Some(_), _) => "OAuth",
+            (None, Some(_)) => DPOP,
+            (None, None) => BEARER,
+        };
         Ok(Tokens {
             access: vec![StoredAccessToken {
                 token: self.access_token.unwrap_or_default(),

@@ -39,12 +39,13 @@ mod clock;
 mod config;
 mod context;
 mod detached;
+mod dpop;
 mod error;
 mod event;
 mod grant;
 mod helper;
-mod jose;
 mod http;
+mod jose;
 mod loopback;
 mod moving;
 pub mod oauth1;
@@ -65,8 +66,8 @@ pub use call::{ApiRequest, ApiResponse, SignOptions, SignedRequest, sign};
 pub use check_up::{Checked, Health};
 pub use client::{ApplicationStore, Client, Environment, Events, KeyCallback};
 pub use config::{
-    Config, Detached, Encryption, ProviderChoice, Scopes, SecretSource, StoreOptions, Timeouts,
-    WindowOptions, camel_json, options_from_json, options_from_json_camel,
+    Config, Detached, Dpop, Encryption, ProviderChoice, Scopes, SecretSource, StoreOptions,
+    Timeouts, WindowOptions, camel_json, options_from_json, options_from_json_camel,
 };
 pub use error::{Code, Error, Result};
 pub use event::{Event, EventSink, Kind};

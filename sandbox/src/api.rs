@@ -1,4 +1,5 @@
-//! The protected API: everything under `/api/` asks for a Bearer token or an OAuth 1.0a signature.
+//! The protected API: everything under `/api/` asks for a Bearer token, a DPoP token with a proof, or an OAuth 1.0a
+//! signature.
 
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ fn authenticate(
 ) -> Result<Caller, Answer> {
     let (family, token_number) = if let Some(token) = request.credentials("Bearer") {
         oauth2::authenticate_bearer(state, token, entry)?
+    } else if let Some(token) = request.credentials("DPoP") {
+        oauth2::authenticate_bound(state, token, request, entry)?
     } else if oauth1::is_signed(request) {
         oauth1::authenticate(state, request, entry).map_err(|problem| problem.answer())?
     } else {

@@ -57,6 +57,8 @@ pub(crate) struct Family {
     pub(crate) refresh_token: Option<String>,
     pub(crate) previous_refresh_token: Option<String>,
     pub(crate) reuses: u64,
+    /// The thumbprint of the key that its tokens are bound to (RFC 9449, section 6).
+    pub(crate) key: Option<String>,
     created: Millis,
     accesses_issued: u64,
     newest_access: Option<Lifetime>,
@@ -91,6 +93,8 @@ pub(crate) struct Code {
     pub(crate) redirect_uri: String,
     /// Of PKCE (RFC 7636), by S256.
     pub(crate) challenge: Option<String>,
+    /// The thumbprint of the key that its tokens are to be bound to (RFC 9449, section 10).
+    pub(crate) key: Option<String>,
     pub(crate) scope: String,
     pub(crate) user: String,
     pub(crate) expires: Millis,
@@ -143,6 +147,7 @@ impl Grants {
             refresh_token: None,
             previous_refresh_token: None,
             reuses: 0,
+            key: None,
             created: now,
             accesses_issued: 0,
             newest_access: None,

@@ -56,6 +56,8 @@ pub struct JournalEntry {
     pub token_age: Option<TokenAge>,
     /// Whether it presented a refresh token that had been replaced, or a code that had been used.
     pub reuse: bool,
+    /// Whether a DPoP proof came with it.
+    pub dpop: bool,
 }
 
 /// The age of an access token, in seconds on the sandbox clock.
@@ -163,6 +165,7 @@ impl Journal {
             connection: request.connection,
             token_age: None,
             reuse: false,
+            dpop: request.header("dpop").is_some(),
         };
         self.entries.push(entry.clone());
         entry

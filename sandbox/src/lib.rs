@@ -18,6 +18,7 @@ mod api;
 mod clock;
 mod consent;
 mod control;
+mod dpop;
 mod faults;
 mod grants;
 mod http;
@@ -49,7 +50,7 @@ pub use oauth2::{
     CLIENT_ID, CLIENT_SECRET, NO_REFRESH_SCOPE, PUBLIC_CLIENT_ID, RESERVED_CLIENT_ID,
     RESERVED_CLIENT_SECRET,
 };
-pub use options::Options;
+pub use options::{Dpop, Options};
 pub use report::{CallCount, Report, UserReport};
 
 use server::Shared;

@@ -9,9 +9,11 @@ use url::{Url, form_urlencoded};
 
 use crate::clock::{Millis, millis};
 use crate::consent::{self, Decision};
+use crate::dpop;
 use crate::grants::{Code, FamilyId, Lifetime, Protocol};
 use crate::http::{Answer, FORM, Parameters, Request};
 use crate::journal::{ClientAuthentication, JournalEntry};
+use crate::options::Dpop;
 use crate::state::State;
 
 /// The confidential client.
@@ -41,14 +43,16 @@ const CLIENTS: [Client; 3] = [
 ];
 
 /// An error response of RFC 6749, sections 4.1.2.1 and 5.2.
-struct Error {
-    code: &'static str,
-    description: String,
+pub(crate) struct Error {
+    pub(crate) code: &'static str,
+    pub(crate) description: String,
+    /// What the next DPoP proof has to carry (RFC 9449, section 8).
+    pub(crate) dpop_nonce: Option<String>,
 }
 
 impl Error {
-    fn new(code: &'static str, description: impl Into<String>) -> Self {
-        Self { code, description: description.into() }
+    pub(crate) fn new(code: &'static str, description: impl Into<String>) -> Self {
+        Self { code, description: description.into(), dpop_nonce: None }
     }
 
     fn answer(&self) -> Answer {
@@ -58,7 +62,11 @@ impl Error {
                 .header("www-authenticate", r#"Basic realm="sandbox", charset="UTF-8""#),
             _ => Answer::json(400, &body),
         };
-        answer.not_stored()
+        match &self.dpop_nonce {
+            Some(nonce) => answer.header("dpop-nonce", nonce),
+            None => answer,
+        }
+        .not_stored()
     }
 }
 
@@ -82,6 +90,7 @@ struct Wish {
     redirect_uri: String,
     scope: String,
     code_challenge: Option<String>,
+    key: Option<String>,
     login_hint: Option<String>,
 }
 
@@ -167,6 +176,7 @@ fn check(
         redirect_uri: redirect_uri.to_owned(),
         scope: parameters.get("scope").unwrap_or_default().to_owned(),
         code_challenge: code_challenge.map(str::to_owned),
+        key: parameters.get("dpop_jkt").map(str::to_owned),
         login_hint: parameters.get("login_hint").map(str::to_owned),
     })
 }
@@ -181,6 +191,7 @@ fn issue_code(state: &mut State, wish: Wish, user: String) -> String {
         client: wish.client.id.to_owned(),
         redirect_uri: wish.redirect_uri,
         challenge: wish.code_challenge,
+        key: wish.key,
         scope: wish.scope,
         user,
         expires,
@@ -223,9 +234,10 @@ fn grant_tokens(
     let parameters = form_parameters(request)?;
     let grant_type = required(&parameters, "grant_type");
     let client = authenticate_client(request, &parameters, entry)?;
+    let key = dpop::key_of(state, request, None)?;
     match grant_type? {
-        "authorization_code" => exchange_code(state, client, &parameters, entry),
-        "refresh_token" => refresh(state, client, &parameters, entry),
+        "authorization_code" => exchange_code(state, client, &parameters, key, entry),
+        "refresh_token" => refresh(state, client, &parameters, key.as_deref(), entry),
         "client_credentials" => client_credentials(state, client, &parameters, entry),
         _ => Err(Error::new("unsupported_grant_type", "this grant type is not known here")),
     }
@@ -304,6 +316,7 @@ fn exchange_code(
     state: &mut State,
     client: &Client,
     parameters: &Parameters,
+    key: Option<String>,
     entry: &mut JournalEntry,
 ) -> Result<Value, Error> {
     let refused = |description: &str| Error::new("invalid_grant", description);
@@ -330,8 +343,12 @@ fn exchange_code(
     if !verifier_fits(code.challenge.as_deref(), parameters.get("code_verifier")) {
         return Err(refused("code_verifier does not fit the code_challenge"));
     }
+    if state.options.dpop != Dpop::Off && code.key.is_some() && code.key != key {
+        return Err(refused("the code is bound to another key than that of the proof"));
+    }
     let (user, scope) = (code.user.clone(), code.scope.clone());
     let family = state.grants.open(Some(user), client.id, Protocol::OAuth2, &scope, now);
+    state.grants.family_mut(family).key = key;
     state.grants.code_mut(text).expect("it was there above").brought = Some(family);
     entry.concerns(state.grants.family(family));
     let refresh_token = (!scope.split(' ').any(|value| value == NO_REFRESH_SCOPE))
@@ -366,6 +383,7 @@ fn refresh(
     state: &mut State,
     client: &Client,
     parameters: &Parameters,
+    key: Option<&str>,
     entry: &mut JournalEntry,
 ) -> Result<Value, Error> {
     let refused = |description: &str| Error::new("invalid_grant", description);
@@ -377,6 +395,11 @@ fn refresh(
         .map(|token| (token.family, token.superseded))
         .filter(|(id, _)| state.grants.family(*id).client == client.id)
         .ok_or_else(|| refused("this refresh token was not issued to this client"))?;
+    // Strict: of a confidential client too, though its refresh tokens need not be bound (RFC 9449, section 5).
+    let bound_to = state.grants.family(id).key.as_deref();
+    if bound_to.is_some() && bound_to != key {
+        return Err(refused("the refresh token is bound to another key than that of a proof"));
+    }
     entry.concerns(state.grants.family(id));
     entry.token_age = state.grants.token_age(id, now);
     let repeated = match superseded {
@@ -453,9 +476,10 @@ fn token_response(
 ) -> Value {
     let length = state.options.access_token_lifetime;
     let lifetime = Lifetime { issued: state.clock.now(), length: Some(millis(length)) };
+    let is_bound = state.grants.family(family).key.is_some();
     let mut response = json!({
         "access_token": state.grants.issue_access_token(family, lifetime, None),
-        "token_type": "Bearer",
+        "token_type": if is_bound { "DPoP" } else { "Bearer" },
         "expires_in": length.as_secs(),
         "scope": scope,
     });
@@ -523,6 +547,7 @@ pub(crate) fn discovery(state: &State) -> Answer {
             "token_endpoint_auth_methods_supported": methods,
             "revocation_endpoint_auth_methods_supported": methods,
             "authorization_response_iss_parameter_supported": true,
+            "dpop_signing_alg_values_supported": if state.options.dpop == Dpop::Off { json!([]) } else { json!(["ES256"]) },
         }),
     )
 }
@@ -535,18 +560,46 @@ pub(crate) fn authenticate_bearer(
     token: &str,
     entry: &mut JournalEntry,
 ) -> Result<(FamilyId, u64), Answer> {
-    let refused = |description: &str| bearer_error(401, "invalid_token", description);
-    let record = state.grants.access_token(token).ok_or_else(|| refused("unknown token"))?;
+    let (family, number) = behind(state, token, entry)
+        .map_err(|description| bearer_error(401, "invalid_token", description))?;
+    if state.grants.family(family).key.is_some() {
+        return Err(dpop_error(&Error::new("invalid_token", "this token is bound to a key")));
+    }
+    Ok((family, number))
+}
+
+/// The same of a token that is bound to a key (RFC 9449, section 7.1).
+pub(crate) fn authenticate_bound(
+    state: &mut State,
+    token: &str,
+    request: &Request,
+    entry: &mut JournalEntry,
+) -> Result<(FamilyId, u64), Answer> {
+    let key = dpop::key_of(state, request, Some(token)).map_err(|error| dpop_error(&error))?;
+    let refused = |description| dpop_error(&Error::new("invalid_token", description));
+    let (family, number) = behind(state, token, entry).map_err(refused)?;
+    if key.is_none() || state.grants.family(family).key != key {
+        return Err(refused("the token is not bound to the key of the proof"));
+    }
+    Ok((family, number))
+}
+
+fn behind(
+    state: &State,
+    token: &str,
+    entry: &mut JournalEntry,
+) -> Result<(FamilyId, u64), &'static str> {
+    let record = state.grants.access_token(token).ok_or("unknown token")?;
     let family = state.grants.family(record.family);
     if family.protocol != Protocol::OAuth2 {
-        return Err(refused("unknown token"));
+        return Err("unknown token");
     }
     entry.concerns(family);
     if !family.alive {
-        return Err(refused("the grant is revoked"));
+        return Err("the grant is revoked");
     }
     if !record.alive_at(state.clock.now()) {
-        return Err(refused("the access token expired or was revoked"));
+        return Err("the access token expired or was revoked");
     }
     Ok((family.id, record.number))
 }
@@ -557,4 +610,17 @@ pub(crate) fn bearer_error(status: u16, code: &str, description: &str) -> Answer
         format!(r#"Bearer realm="sandbox", error="{code}", error_description="{description}""#);
     let body = json!({ "error": code, "error_description": description });
     Answer::json(status, &body).header("www-authenticate", challenge)
+}
+
+/// An error response of RFC 9449, section 7.1.
+fn dpop_error(error: &Error) -> Answer {
+    let Error { code, description, dpop_nonce } = error;
+    let challenge =
+        format!(r#"DPoP error="{code}", error_description="{description}", algs="ES256""#);
+    let body = json!({ "error": code, "error_description": description });
+    let answer = Answer::json(401, &body).header("www-authenticate", challenge);
+    match dpop_nonce {
+        Some(nonce) => answer.header("dpop-nonce", nonce),
+        None => answer,
+    }
 }

@@ -26,6 +26,21 @@ pub struct Options {
     pub grace: Duration,
     /// Whether the access tokens issued before a refresh stay alive after it.
     pub keep_old_access_token: bool,
+    /// Whether tokens are bound to the key of a DPoP proof (RFC 9449).
+    pub dpop: Dpop,
+}
+
+/// Whether DPoP (RFC 9449) is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dpop {
+    /// Proofs are not looked at, and bind nothing.
+    Off,
+    /// A code that is exchanged with a proof brings tokens that are bound to its key.
+    #[default]
+    On,
+    /// And each proof has to carry the nonce of the time, which changes every five minutes of the sandbox clock.
+    Nonce,
 }
 
 impl Default for Options {
@@ -37,6 +52,7 @@ impl Default for Options {
             rotate: true,
             grace: Duration::ZERO,
             keep_old_access_token: true,
+            dpop: Dpop::On,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Everything a sandbox knows, behind one lock, and the way of one request through it.
 
 use crate::clock::Clock;
+use crate::dpop::Proofs;
 use crate::faults::{Fault, Faults};
 use crate::grants::Grants;
 use crate::http::{Answer, Request};
@@ -19,6 +20,7 @@ pub(crate) struct State {
     pub(crate) grants: Grants,
     pub(crate) temporaries: Temporaries,
     pub(crate) nonces: Nonces,
+    pub(crate) proofs: Proofs,
 }
 
 impl State {
@@ -32,6 +34,7 @@ impl State {
             grants: Grants::default(),
             temporaries: Temporaries::default(),
             nonces: Nonces::default(),
+            proofs: Proofs::default(),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use super::BeginOptions;
 use super::pending::Transaction;
+use crate::config::Dpop;
 use crate::context::{Context, no_offline_way};
+use crate::dpop;
 use crate::error::{Code, Error, Result};
-use crate::oauth2::{AuthorizationRequest, Grant, pkce};
+use crate::oauth2::{AuthorizationRequest, DPOP, Grant, pkce};
 use crate::process::random_bytes;
 use crate::provider::{Pkce, Provider};
 use crate::refresh::judgement;
@@ -38,6 +40,9 @@ pub(super) fn authorization_url(
         extra.extend(provider.reauthentication_parameters.clone());
     }
     extend_by_options(&mut extra, options);
+    if let Some(key) = &transaction.dpop_key {
+        extra.insert("dpop_jkt".to_owned(), dpop::kept_key(key)?.thumbprint()); // RFC 9449 section 10
+    }
     let challenge = match provider.pkce {
         Pkce::S256 => {
             let verifier = pkce::code_verifier(&random_bytes());
@@ -73,7 +78,8 @@ fn extend_by_options(extra: &mut BTreeMap<String, String>, options: &BeginOption
     extra.extend(options.parameters.clone());
 }
 
-/// Exchanges the code for tokens (section 4.1.3). A code is sent once and never again.
+/// Exchanges the code for tokens (section 4.1.3). A code is sent once and never again, but where a proof was refused before
+/// the code was looked at (RFC 9449 section 8).
 pub(super) async fn exchange(
     context: &Context,
     provider: &Provider,
@@ -86,10 +92,12 @@ pub(super) async fn exchange(
         redirect_uri: transaction.redirect_uri.as_deref(),
         code_verifier: transaction.code_verifier.as_ref().map(Secret::expose),
     };
-    let error = match renewal::send(context, provider, &grant, deadline).await? {
+    let dpop_key = transaction.dpop_key.as_ref();
+    let error = match renewal::send(context, provider, &grant, dpop_key, deadline).await? {
         Answer::Judged(Outcome::Success(response)) => {
             let tokens = renewal::tokens(*response, &transaction.scope, context.settings.now());
-            match judgement::unusable_type(&tokens, "") {
+            let wanted = if context.settings.dpop == Dpop::Require { DPOP } else { "" };
+            match judgement::unusable_type(&tokens, wanted, dpop_key.is_some()) {
                 None => return Ok(tokens),
                 Some(reason) => {
                     Error::new(Code::Unsupported, format!("{}: {reason}", provider.name))

@@ -8,13 +8,15 @@ mod temporary_credentials;
 
 use crate::config::Scopes;
 use crate::context::Context;
+use crate::dpop;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
 use crate::oauth2::{Callback, CallbackOutcome, ErrorResponse};
 use crate::process::random_id;
 use crate::provider::{Endpoints, Provider};
 use crate::refresh::judgement;
-use crate::store::{GrantKey, Pending, Record, Tokens};
+use crate::secret::Secret;
+use crate::store::{Consent, GrantKey, Pending, Record};
 use pending::{Settled, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -122,6 +124,9 @@ pub(crate) async fn begin(
     let provider = context.provider().await?;
     let redirect_uri = redirect_uri(context, &options)?;
     let mut transaction = Transaction::new(context, subject, &options, redirect_uri);
+    if context.settings.binds_to_key(&provider)? {
+        transaction.dpop_key = Some(dpop_key(context, &transaction).await);
+    }
     let url = match &provider.endpoints {
         Endpoints::OAuth2 { authorization, .. } => {
             code::authorization_url(context, &provider, authorization, &options, &mut transaction)?
@@ -141,6 +146,14 @@ pub(crate) async fn begin(
         state: transaction.state.clone(),
         expires_at: transaction.expires_at,
     })
+}
+
+/// The key of the grant that stands, for a consent that brings no refresh token leaves it the one it has; else a new one.
+async fn dpop_key(context: &Context, transaction: &Transaction) -> Secret {
+    let key = context.settings.key(&transaction.subject, &transaction.slot);
+    // A store that fails says so when the transaction is put into it.
+    let stands = context.store.load(&key).await.unwrap_or_default();
+    stands.and_then(|record| record.dpop_key).unwrap_or_else(dpop::new_key)
 }
 
 /// Ends: finds the transaction of a callback, exchanges what it brought for tokens, and stores the grant.
@@ -180,7 +193,8 @@ pub(crate) async fn finish(
         }
     };
     tokens.response.extend(told);
-    let record = store(context, &key, tokens).await?;
+    let consent = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
+    let record = store(context, &key, consent).await?;
     let settled = Settled { session: transaction.session.clone(), finished: Finished::of(&record) };
     // The grant is stored: what fails now costs only the answer to the same callback coming twice.
     if let Err(error) = context.store.settle_pending(&transaction.state, &settled.to_text()).await {
@@ -246,7 +260,7 @@ fn state_of(callback: &Callback) -> Option<&str> {
     match &callback.outcome {
         CallbackOutcome::Verified { oauth_token, .. } => Some(oauth_token.expose()),
         CallbackOutcome::Refused { oauth_token, .. } => {
-            oauth_token.as_ref().map(crate::secret::Secret::expose).or(callback.state.as_deref())
+            oauth_token.as_ref().map(Secret::expose).or(callback.state.as_deref())
         }
         _ => callback.state.as_deref(),
     }
@@ -291,17 +305,18 @@ fn denied(context: &Context, transaction: &Transaction, answer: &ErrorResponse) 
 }
 
 /// Writes a new consent over whatever stands.
-pub(crate) async fn store(context: &Context, key: &GrantKey, tokens: Tokens) -> Result<Record> {
+pub(crate) async fn store(context: &Context, key: &GrantKey, given: Consent) -> Result<Record> {
     let now = context.settings.now();
     for _ in 0..16 {
         let stands = context.store.load(key).await?;
-        let mut consent = Record::new(key, random_id(), tokens.clone(), now);
+        let mut consent = Record::new(key, random_id(), given.tokens.clone(), now);
+        consent.dpop_key.clone_from(&given.dpop_key);
         if consent.refresh_token().is_some() {
             // Of a grant that comes from elsewhere, the refresh token was last used when the access token was obtained.
             let used_at = consent.access().map_or(now, |access| access.obtained_at.min(now));
             consent.keepalive_at = context.settings.rotation().keepalive_at(used_at);
         }
-        consent.identity = judgement::identity(&tokens);
+        consent.identity = judgement::identity(&given.tokens);
         let (expected, record) = match &stands {
             Some(stands) => (Some(stands.revision), stands.with_consent(consent)),
             None => (None, consent),

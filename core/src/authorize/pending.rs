@@ -27,6 +27,9 @@ pub(super) struct Transaction {
     pub(super) session: Option<String>,
     /// The PKCE verifier (RFC 7636).
     pub(super) code_verifier: Option<Secret>,
+    /// The key that the grant's tokens are to be bound to (RFC 9449), as a record keeps it.
+    #[serde(default)]
+    pub(super) dpop_key: Option<Secret>,
     /// OAuth 1: the temporary credentials (RFC 5849 section 2.1).
     pub(super) temporary: Option<(Secret, Secret)>,
     pub(super) expires_at: UnixMillis,
@@ -52,6 +55,7 @@ impl Transaction {
             redirect_uri,
             session: session_digest(options.browser_session.as_deref()),
             code_verifier: None,
+            dpop_key: None,
             temporary: None,
             expires_at: settings.now() + LIFETIME,
         }

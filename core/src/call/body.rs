@@ -22,8 +22,12 @@ impl Prepared {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
         url.set_fragment(None);
-        if request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
-            return Err(invalid("headers: Authorization is set by the library; expected none"));
+        for own in ["Authorization", "DPoP"] {
+            if request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(own)) {
+                return Err(invalid(&format!(
+                    "headers: {own} is set by the library; expected none"
+                )));
+            }
         }
         let mut headers = request.headers;
         let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));

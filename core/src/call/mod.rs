@@ -12,6 +12,8 @@ pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
 pub use sign::{SignOptions, SignedRequest, sign};
 
+use crate::context::Context;
+use crate::dpop::Proven;
 use crate::error::{Code, Error, Result};
 use crate::grant::HeaderOptions;
 use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_followed, same_origin};
@@ -102,6 +104,7 @@ impl Call<'_> {
         ))
     }
 
+    /// Sends to one place; where only the proof of the token's key is refused, once more with another (RFC 9449 section 9).
     async fn send_to(
         &self,
         token: Option<&Record>,
@@ -109,13 +112,33 @@ impl Call<'_> {
         url: &Url,
         with_body: bool,
     ) -> Result<HttpResponse> {
+        match self.send_once(token, method, url, with_body).await? {
+            (_, true) => Ok(self.send_once(token, method, url, with_body).await?.0),
+            (response, false) => Ok(response),
+        }
+    }
+
+    /// Says beside the answer whether only the proof was refused, and another would say something else.
+    async fn send_once(
+        &self,
+        token: Option<&Record>,
+        method: &str,
+        url: &Url,
+        with_body: bool,
+    ) -> Result<(HttpResponse, bool)> {
+        let Context { settings, http, proofs, .. } = &*self.refresher.context;
+        let target = url;
         let (mut url, mut headers) = (url.clone(), self.prepared.headers.clone());
         let mut body = if with_body { self.prepared.body.clone() } else { Body::None };
+        let mut proven = None;
         if let Some(record) = token {
             let form = self.prepared.form.as_deref().filter(|_| with_body);
             let access = access_of(record, &self.entry)?;
-            let settings = &self.refresher.context.settings;
-            match authorization(settings, access, method, &url, form)? {
+            let context = &self.refresher.context;
+            let authorized = authorization(context, record, access, method, &url, form)?;
+            headers.extend(authorized.proven.as_ref().map(Proven::to_header));
+            proven = authorized.proven;
+            match authorized.carrier {
                 Carrier::Authorization(value) => headers.push(("authorization".to_owned(), value)),
                 Carrier::Url(signed) => url = signed,
                 Carrier::Form(signed) => body = Body::Bytes(signed.into_bytes()),
@@ -134,8 +157,13 @@ impl Call<'_> {
             timeout: self.time_left(),
             max_response_bytes: self.limit,
         };
-        match self.refresher.context.http.send_to_api(request).await {
-            Sent::Answered(response) => Ok(response),
+        match http.send_to_api(request).await {
+            Sent::Answered(response) => {
+                let now = settings.now();
+                let may_prove_again =
+                    proven.is_some_and(|proven| proofs.learn(target, &proven, &response, now));
+                Ok((response, may_prove_again))
+            }
             Sent::Unsent(error) | Sent::Ambiguous(error) => Err(error),
         }
     }
@@ -217,7 +245,10 @@ async fn after_refusal(
         return refresher.ensure(key, &want, deadline).await;
     };
     let dated_by = settings.signing_offset();
-    if rejection.is_some_and(|rejection| rejection.corrects_clock(settings, dated_by)) {
+    let needs_no_other = |rejection: &Rejection<'_>| {
+        rejection.corrects_clock(settings, dated_by) || rejection.is_of_proof()
+    };
+    if rejection.is_some_and(needs_no_other) {
         return Ok(stands);
     }
     let untold = Some(Remedy::Renewal);
@@ -256,6 +287,12 @@ pub(crate) async fn headers(
     let settings = &refresher.context.settings;
     let entry = settings.entry(options.resource.as_deref(), options.scope.as_ref())?;
     let url = body::parse_url(url)?;
+    if let Some(nonce) = &options.dpop_nonce
+        && !refresher.context.proofs.remember_nonce(&url, nonce)
+    {
+        let text = "dpop_nonce: is no nonce of RFC 9449; expected what the header DPoP-Nonce said";
+        return Err(Error::new(Code::InvalidArgument, text));
+    }
     let record = if let Some(refused) = &options.refused {
         let rejection = options.challenge.as_deref().map(Rejection::told);
         after_refusal(refresher, key, &entry, refused, rejection.as_ref(), deadline).await?
@@ -265,8 +302,13 @@ pub(crate) async fn headers(
     };
     let access = access_of(&record, &entry)?;
     let form = Some(options.form.as_slice()).filter(|form| !form.is_empty());
-    match authorization(settings, access, method, &url, form)? {
-        Carrier::Authorization(value) => Ok(vec![("Authorization".to_owned(), value)]),
+    let authorized = authorization(&refresher.context, &record, access, method, &url, form)?;
+    match authorized.carrier {
+        Carrier::Authorization(value) => {
+            let mut headers = vec![("Authorization".to_owned(), value)];
+            headers.extend(authorized.proven.as_ref().map(Proven::to_header));
+            Ok(headers)
+        }
         Carrier::Url(_) | Carrier::Form(_) => Err(Error::new(
             Code::Unsupported,
             "headers: what authorizes a request to this API goes into its query or body; expected a request that the \

@@ -1,12 +1,12 @@
 //! What a 401 is about: the clock, the token, or neither (RFC 6750 section 3, the OAuth Problem Reporting extension).
 
-use crate::clock::UnixMillis;
+use crate::clock::from_http_date;
 use crate::context::Settings;
+use crate::dpop;
 use crate::oauth1::Problem;
 use crate::oauth2::BearerChallenge;
 use crate::provider::Protocol;
 use std::sync::atomic::Ordering;
-use std::time::UNIX_EPOCH;
 
 /// How far off a clock must be to be corrected, in milliseconds: by an answer that says so, and by the `Date` of any other.
 const SECOND: i64 = 1_000;
@@ -54,6 +54,11 @@ impl<'a> Rejection<'a> {
         Problem::find(self.challenges.iter().copied(), b"").or_else(in_bodies)
     }
 
+    /// Whether it is the DPoP proof that is refused, and nothing is said of the token.
+    pub(super) fn is_of_proof(&self) -> bool {
+        dpop::is_of_proof(self.challenges.iter().copied())
+    }
+
     /// What helps; none where it is no 401, or says that the token is not at fault.
     pub(super) fn remedy(&self, protocol: Protocol) -> Option<Remedy> {
         if self.status != 401 {
@@ -63,7 +68,7 @@ impl<'a> Rejection<'a> {
             Protocol::OAuth2 => {
                 let bearer = BearerChallenge::find(self.challenges.iter().copied());
                 let is_good = bearer.is_some_and(|bearer| bearer.is_insufficient_scope());
-                (!is_good).then_some(Remedy::Renewal)
+                (!is_good && !self.is_of_proof()).then_some(Remedy::Renewal)
             }
             Protocol::OAuth1 => match self.problem()?.problem.as_str() {
                 "token_expired" => Some(Remedy::Renewal),
@@ -98,11 +103,6 @@ impl<'a> Rejection<'a> {
     }
 }
 
-fn from_http_date(text: &str) -> Option<UnixMillis> {
-    let since_epoch = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since_epoch.as_millis()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +127,9 @@ mod tests {
             (Protocol::OAuth2, r#"Bearer error="invalid_token""#, Some(Remedy::Renewal)),
             (Protocol::OAuth2, r#"OAuth oauth_problem="token_revoked""#, Some(Remedy::Renewal)),
             (Protocol::OAuth2, r#"Bearer error="insufficient_scope""#, None),
+            (Protocol::OAuth2, r#"DPoP error="invalid_token""#, Some(Remedy::Renewal)),
+            (Protocol::OAuth2, r#"DPoP error="use_dpop_nonce""#, None),
+            (Protocol::OAuth2, r#"DPoP error="invalid_dpop_proof""#, None),
         ];
         for (protocol, challenge, remedy) in cases {
             assert_eq!(Rejection::told(challenge).remedy(protocol), remedy, "{challenge}");

@@ -1,1 +1,3 @@
 //! JSON Web Keys, Signatures and Tokens (RFC 7515, 7517, 7519, 7638) without I/O, clock or randomness.
+
+pub(crate) mod dpop;

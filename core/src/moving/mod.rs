@@ -14,12 +14,13 @@ use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::oauth2::BEARER;
 use crate::secret::Secret;
-use crate::store::{Record, StoredAccessToken, Tokens};
+use crate::store::{Consent, Record, StoredAccessToken, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The version of the document that this library writes.
-const VERSION: u32 = 1;
+/// The newest version of the document that this library reads. It writes the oldest that has a place for all of a grant: the
+/// second knows keys.
+const VERSION: u32 = 2;
 
 /// What `export` gives: all that another store needs to go on with a grant.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +34,9 @@ struct Exported {
     slot: String,
     at: UnixMillis,
     tokens: Tokens,
+    /// The key that they are bound to (RFC 9449), as a record keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dpop_key: Option<Secret>,
 }
 
 /// The client registration that a document is to be of.
@@ -49,7 +53,7 @@ pub(crate) fn export(
     now: UnixMillis,
 ) -> Option<Secret> {
     let exported = Exported {
-        evergrant_export: VERSION,
+        evergrant_export: if record.dpop_key.is_some() { VERSION } else { 1 },
         provider: registration.provider.to_owned(),
         client_id: registration.client_id.to_owned(),
         token_endpoint: registration.token_endpoint.map(str::to_owned),
@@ -57,19 +61,20 @@ pub(crate) fn export(
         slot: record.slot.clone(),
         at: now,
         tokens: record.tokens.clone()?,
+        dpop_key: record.dpop_key.clone(),
     };
     Some(serde_json::to_string(&exported).expect("a document is plain data").into())
 }
 
-/// The tokens of a document: one of `export`, or of another program.
+/// The grant of a document: one of `export`, or of another program.
 pub(crate) fn read(
     document: &Secret,
     registration: &Registration<'_>,
     now: UnixMillis,
-) -> Result<Tokens> {
+) -> Result<Consent> {
     let text = document.expose().trim();
     if gdata::is_blob(text) {
-        return gdata::read(text, now)?.into_tokens(registration, now);
+        return gdata::read(text, now)?.into_consent(registration, now);
     }
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else {
         return Err(unreadable(
@@ -80,10 +85,10 @@ pub(crate) fn read(
     if object.contains_key("evergrant_export") {
         return read_exported(object, registration);
     }
-    google::read(object, now)?.into_tokens(registration, now)
+    google::read(object, now)?.into_consent(registration, now)
 }
 
-fn read_exported(object: Map<String, Value>, registration: &Registration<'_>) -> Result<Tokens> {
+fn read_exported(object: Map<String, Value>, registration: &Registration<'_>) -> Result<Consent> {
     let version = object["evergrant_export"].as_u64();
     if version.is_some_and(|version| version > u64::from(VERSION)) {
         return Err(unreadable(
@@ -103,7 +108,7 @@ fn read_exported(object: Map<String, Value>, registration: &Registration<'_>) ->
         let text = format!("is of a grant at {theirs}; this client's provider is {ours}");
         return Err(unreadable(&text));
     }
-    Ok(exported.tokens)
+    Ok(Consent { tokens: exported.tokens, dpop_key: exported.dpop_key })
 }
 
 impl Registration<'_> {
@@ -135,7 +140,7 @@ struct Foreign {
 }
 
 impl Foreign {
-    fn into_tokens(self, registration: &Registration<'_>, now: UnixMillis) -> Result<Tokens> {
+    fn into_consent(self, registration: &Registration<'_>, now: UnixMillis) -> Result<Consent> {
         if let Some(client_id) = &self.client_id {
             registration.check(client_id)?;
         }
@@ -147,7 +152,7 @@ impl Foreign {
         let secret = self.secret.filter(|secret| !secret.is_empty());
         let usual_type = if secret.is_some() { "OAuth" } else { BEARER };
         let token_type = self.token_type.filter(|name| !name.eq_ignore_ascii_case(BEARER));
-        Ok(Tokens {
+        let tokens = Tokens {
             access: vec![StoredAccessToken {
                 // Without an access token one is due at once.
                 expires_at: if access.is_some() { self.expires_at } else { Some(now) },
@@ -164,7 +169,8 @@ impl Foreign {
             refresh,
             refresh_expires_at: None,
             response: self.response,
-        })
+        };
+        Ok(tokens.into())
     }
 }
 
@@ -190,7 +196,7 @@ mod tests {
     }
 
     fn read_text(text: &str) -> Result<Tokens> {
-        read(&text.into(), &registration(), NOW)
+        Ok(read(&text.into(), &registration(), NOW)?.tokens)
     }
 
     fn read_json(value: &Value) -> Result<Tokens> {
@@ -217,8 +223,10 @@ mod tests {
             ..tokens.access[0].clone()
         };
         tokens.access.push(second);
+        record.dpop_key = Some("key".into());
         let document = export(&registration(), &record, NOW).unwrap();
-        assert_eq!(read(&document, &registration(), NOW + 1).unwrap(), record.tokens.unwrap());
+        let consent = read(&document, &registration(), NOW + 1).unwrap();
+        assert_eq!((Some(consent.tokens), consent.dpop_key), (record.tokens, record.dpop_key));
     }
 
     #[test]
@@ -227,7 +235,7 @@ mod tests {
         let changed = |from: &str, to: &str| refused(&document.expose().replacen(from, to, 1));
         assert!(changed("\"app\"", "\"other\"").contains("\"other\""));
         assert!(changed("oauth2.googleapis.com", "as.example").contains("as.example"));
-        assert!(changed("\"evergrant_export\":1", "\"evergrant_export\":2").contains("newer"));
+        assert!(changed("\"evergrant_export\":1", "\"evergrant_export\":3").contains("newer"));
         assert!(changed("\"tokens\"", "\"s3cret\"").contains("no whole export"));
     }
 

@@ -39,6 +39,8 @@ pub struct Metadata {
     /// `code_challenge_methods_supported`; empty where not told, which means no PKCE as far as the
     /// provider says.
     pub code_challenge_methods_supported: Vec<String>,
+    /// `dpop_signing_alg_values_supported` (RFC 9449 section 5.1); empty where not told.
+    pub dpop_signing_alg_values_supported: Vec<String>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207): a redirect without `iss` is refused.
     pub authorization_response_iss_parameter_supported: bool,
 }
@@ -157,6 +159,7 @@ impl Metadata {
                 &["client_secret_basic"],
             )?,
             code_challenge_methods_supported: list_or("code_challenge_methods_supported", &[])?,
+            dpop_signing_alg_values_supported: list_or("dpop_signing_alg_values_supported", &[])?,
             authorization_response_iss_parameter_supported: document
                 .boolean("authorization_response_iss_parameter_supported")?,
         })

@@ -19,6 +19,9 @@ pub mod token_response;
 /// The usual token type (RFC 6750).
 pub(crate) const BEARER: &str = "Bearer";
 
+/// The type of tokens that are bound to a key (RFC 9449).
+pub(crate) const DPOP: &str = "DPoP";
+
 pub use authorization_url::{AuthorizationRequest, AuthorizationUrlError};
 pub use bearer::BearerChallenge;
 pub use callback::{Callback, CallbackError, CallbackOutcome};

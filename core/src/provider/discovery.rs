@@ -87,6 +87,7 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
         client_authentication: known
             .client_authentication
             .or_else(|| methods.find(|method| *method != ClientAuthenticationMethod::None)),
+        dpop_signing_alg_values_supported: metadata.dpop_signing_alg_values_supported,
         offline: known.offline.clone().or_else(|| supports_offline_access.then(offline_access)),
         ..known
     };

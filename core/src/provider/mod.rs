@@ -74,6 +74,8 @@ pub struct ProviderTable {
     pub scope_separator: Option<String>,
     /// Proof Key for Code Exchange; off only where the provider refuses it.
     pub pkce: Pkce,
+    /// Algorithms of the DPoP proofs that it takes (RFC 9449 section 5.1); none where it knows no DPoP, or nobody says.
+    pub dpop_signing_alg_values_supported: Vec<String>,
     /// Further parameters of the authorization request.
     pub authorization_parameters: BTreeMap<String, String>,
     /// Parameters by which it asks the user to prove once more who they are; `prompt=login` (OpenID Connect Core section
@@ -270,6 +272,7 @@ pub(crate) struct Provider {
     pub(crate) scope_parameter: String,
     pub(crate) scope_separator: String,
     pub(crate) pkce: Pkce,
+    pub(crate) dpop_algorithms: Vec<String>,
     pub(crate) authorization_parameters: BTreeMap<String, String>,
     pub(crate) reauthentication_parameters: BTreeMap<String, String>,
     pub(crate) token_parameters: BTreeMap<String, String>,
@@ -376,6 +379,7 @@ impl Provider {
             scope_parameter: table.scope_parameter.unwrap_or_else(|| "scope".to_owned()),
             scope_separator,
             pkce: table.pkce,
+            dpop_algorithms: table.dpop_signing_alg_values_supported,
             authorization_parameters: table.authorization_parameters,
             reauthentication_parameters,
             token_parameters: table.token_parameters,

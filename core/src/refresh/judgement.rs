@@ -1,6 +1,7 @@
 //! What an answer's tokens are judged by once they are stored, or before the first are. Pure.
 
 use crate::clock::UnixMillis;
+use crate::oauth2::{BEARER, DPOP};
 use crate::store::{Hold, Identity, Record, Tokens};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +10,7 @@ use serde_json::Value;
 /// Why a renewal of `before` that brought `tokens` must not be used; none where it may.
 pub(crate) fn hold(before: &Record, tokens: &Tokens, now: UnixMillis) -> Option<Hold> {
     let known_type = before.access().map_or("", |access| &access.token_type);
-    let reason = unusable_type(tokens, known_type).or_else(|| {
+    let reason = unusable_type(tokens, known_type, before.dpop_key.is_some()).or_else(|| {
         let consented = before.identity.as_ref()?;
         let renewed = identity(tokens)?;
         (renewed != *consented).then(|| {
@@ -20,13 +21,20 @@ pub(crate) fn hold(before: &Record, tokens: &Tokens, now: UnixMillis) -> Option<
     Some(Hold { reason, at: now })
 }
 
-/// Why tokens of this type cannot be used (RFC 6749 section 7.1); `known_type` is one that the application chose itself.
-pub(crate) fn unusable_type(tokens: &Tokens, known_type: &str) -> Option<String> {
+/// Why tokens of this type cannot be used (RFC 6749 section 7.1); `known_type` is that of the token before, or one that the
+/// application chose itself. Tokens that are to be bound to a key are so ever after (RFC 9449 section 5).
+pub(crate) fn unusable_type(tokens: &Tokens, known_type: &str, has_key: bool) -> Option<String> {
     let token_type = &tokens.access.first()?.token_type;
-    let usable = ["Bearer", known_type].iter().any(|known| token_type.eq_ignore_ascii_case(known));
-    (!usable).then(|| {
+    let is_bound = known_type.eq_ignore_ascii_case(DPOP);
+    let mut usable = vec![if is_bound { DPOP } else { BEARER }, known_type];
+    if has_key {
+        usable.push(DPOP);
+    }
+    let is_usable = usable.iter().any(|known| token_type.eq_ignore_ascii_case(known));
+    (!is_usable).then(|| {
         let shown: String = token_type.chars().filter(char::is_ascii_graphic).take(20).collect();
-        format!("the provider gave a token of the type {shown:?}; expected Bearer")
+        let expected = usable[0];
+        format!("the provider gave a token of the type {shown:?}; expected {expected}")
     })
 }
 
@@ -82,5 +90,20 @@ mod tests {
         };
         assert!(of_type("mac") && of_type("DPoP"));
         assert!(!of_type("bearer") && !of_type("BEARER"));
+    }
+
+    #[test]
+    fn a_grant_with_a_key_takes_bound_tokens_and_once_it_has_one_no_other() {
+        let is_held = |before: &Record, token_type: &str| {
+            let mut tokens = tokens("a2", None);
+            token_type.clone_into(&mut tokens.access[0].token_type);
+            hold(before, &tokens, 7).is_some()
+        };
+        let mut consented = record();
+        consented.dpop_key = Some("key".into());
+        assert!(!is_held(&consented, "DPoP") && !is_held(&consented, "dpop"));
+        assert!(!is_held(&consented, "Bearer")); // the provider does not bind
+        consented.tokens.as_mut().unwrap().access[0].token_type = "DPoP".into();
+        assert!(!is_held(&consented, "DPoP") && is_held(&consented, "Bearer"));
     }
 }

@@ -4,18 +4,24 @@
 use super::outcome::{self, Outcome};
 use crate::clock::UnixMillis;
 use crate::context::Context;
+use crate::dpop::{self, Proven};
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, Sent};
-use crate::oauth2::{Grant, TokenRequest, TokenResponse};
+use crate::jose::dpop::DpopKey;
+use crate::oauth2::{BEARER, DPOP, Grant, TokenRequest, TokenResponse};
 use crate::provider::{Endpoints, Provider, TokenRequestFormat};
 use crate::secret::Secret;
 use crate::store::{Entry, Record, StoredAccessToken, Tokens};
 use serde_json::{Map, Value};
 use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 /// Largest answer of a token endpoint that is read.
 const MAX_TOKEN_RESPONSE_BYTES: u64 = 1 << 20;
+
+/// A request for which less time is left is not begun.
+const LEAST_TIME: Duration = Duration::from_secs(1);
 
 /// What became of one token request.
 pub(crate) enum Answer {
@@ -42,16 +48,35 @@ pub(crate) async fn renew(
         scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
         resource: Some(entry.resource.as_str()).filter(|resource| !resource.is_empty()),
     };
-    send(context, provider, &grant, deadline).await
+    send(context, provider, &grant, record.dpop_key.as_ref(), deadline).await
 }
 
-/// Sends a token request for `grant`.
+/// Sends a token request for `grant`; where it is bound to a key, with a proof (RFC 9449 section 5). A proof that is refused
+/// for its nonce or its date was refused before anything was spent: the request is sent once more, with another.
 pub(crate) async fn send(
     context: &Context,
     provider: &Provider,
     grant: &Grant<'_>,
+    dpop_key: Option<&Secret>,
     deadline: Duration,
 ) -> Result<Answer> {
+    let until = Instant::now() + deadline;
+    let key = dpop_key.map(dpop::kept_key).transpose()?;
+    let (answer, may_prove_again) = attempt(context, provider, grant, key.as_ref(), until).await?;
+    if may_prove_again && Instant::now() + LEAST_TIME <= until {
+        return Ok(attempt(context, provider, grant, key.as_ref(), until).await?.0);
+    }
+    Ok(answer)
+}
+
+/// Sends it once. Says beside the answer whether only the proof was refused, and another would say something else.
+async fn attempt(
+    context: &Context,
+    provider: &Provider,
+    grant: &Grant<'_>,
+    key: Option<&DpopKey>,
+    until: Instant,
+) -> Result<(Answer, bool)> {
     let is_refresh = matches!(grant, Grant::RefreshToken { .. });
     let (authentication, extra) = if is_refresh {
         (context.settings.refresh_authentication(provider)?, &provider.refresh_parameters)
@@ -66,15 +91,23 @@ pub(crate) async fn send(
         TokenRequestFormat::Form => form_request,
         TokenRequestFormat::Json => json_request,
     };
-    let sent = context.http.send_to_provider(request_of(url, &request, deadline)).await;
-    Ok(match sent {
-        Sent::Unsent(error) => Answer::NotSent(error.with_provider(&provider.name)),
+    let now = context.settings.now();
+    let proven = key.map(|key| context.proofs.prove(key, "POST", url, None, now));
+    let left = until.saturating_duration_since(Instant::now());
+    let mut post = request_of(url, &request, left);
+    post.headers.extend(proven.as_ref().map(Proven::to_header));
+    Ok(match context.http.send_to_provider(post).await {
+        Sent::Unsent(error) => (Answer::NotSent(error.with_provider(&provider.name)), false),
         Sent::Ambiguous(error) => {
-            Answer::Judged(Outcome::Ambiguous(error.with_provider(&provider.name)))
+            (Answer::Judged(Outcome::Ambiguous(error.with_provider(&provider.name))), false)
         }
         Sent::Answered(response) => {
+            let now = context.settings.now();
+            let may_prove_again =
+                proven.is_some_and(|proven| context.proofs.learn(url, &proven, &response, now));
             let secrets = context.settings.secrets_in(&request);
-            Answer::Judged(outcome::judge(&response, provider, &secrets, context.settings.now()))
+            let outcome = outcome::judge(&response, provider, &secrets, now);
+            (Answer::Judged(outcome), may_prove_again)
         }
     })
 }
@@ -129,7 +162,7 @@ pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMil
         access: vec![StoredAccessToken {
             token: response.access_token,
             secret: None,
-            token_type: bearer_in_its_usual_case(response.token_type),
+            token_type: in_its_usual_case(response.token_type),
             obtained_at: now,
             expires_at: response.expiry.map(|expiry| expiry.at(now)),
             scope: response.scope.unwrap_or_else(|| requested.to_vec()),
@@ -155,11 +188,10 @@ pub(crate) fn tokens_for(entry: &Entry, response: TokenResponse, now: UnixMillis
 }
 
 /// Token types are compared in any case (RFC 6749 section 5.1), but some APIs want `Bearer` written so.
-fn bearer_in_its_usual_case(token_type: Option<String>) -> String {
-    match token_type {
-        Some(other) if !other.eq_ignore_ascii_case("bearer") => other,
-        _ => "Bearer".to_owned(),
-    }
+fn in_its_usual_case(token_type: Option<String>) -> String {
+    let told = token_type.unwrap_or_else(|| BEARER.to_owned());
+    let usual = [BEARER, DPOP].into_iter().find(|usual| told.eq_ignore_ascii_case(usual));
+    usual.map_or(told, str::to_owned)
 }
 
 /// What the answer says beside the tokens; they are stored once, in their own place.

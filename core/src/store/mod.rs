@@ -45,8 +45,8 @@ pub use key_ring::new_encryption_key;
 pub(crate) use lease::StoreTime;
 pub(crate) use other_table::{OtherDatabase, OtherTable};
 pub(crate) use record::{
-    Commit, ConsentReason, GrantKey, Hold, Identity, Intent, Mark, Merged, Record, Retry, Status,
-    StoredAccessToken, Tokens,
+    Commit, Consent, ConsentReason, GrantKey, Hold, Identity, Intent, Mark, Merged, Record, Retry,
+    Status, StoredAccessToken, Tokens,
 };
 pub(crate) use row::{Listed, Query, Wanted};
 pub(crate) use server::Tables;

@@ -158,6 +158,20 @@ impl Tokens {
     }
 }
 
+/// What a consent brings, or a grant from elsewhere.
+pub(crate) struct Consent {
+    /// The tokens.
+    pub(crate) tokens: Tokens,
+    /// The key that they are bound to, as a record keeps it.
+    pub(crate) dpop_key: Option<Secret>,
+}
+
+impl From<Tokens> for Consent {
+    fn from(tokens: Tokens) -> Self {
+        Consent { tokens, dpop_key: None }
+    }
+}
+
 /// When the next attempt may be made, and how many failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Retry {
@@ -281,6 +295,9 @@ pub(crate) struct Record {
     /// Whom the consent's `id_token` was about, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<Identity>,
+    /// The key that DPoP proofs are signed with (RFC 9449): PKCS #8 in base64url. Tokens may be bound to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dpop_key: Option<Secret>,
     /// The tokens are stored but must not be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hold: Option<Hold>,
@@ -433,6 +450,7 @@ impl Record {
             retry: None,
             forced: None,
             identity: None,
+            dpop_key: None,
             hold: None,
             keepalive_at: None,
             created_at: now,
@@ -660,6 +678,7 @@ impl Record {
         next.set_status(Status::Tombstone, None, now);
         next.tokens = None;
         next.alternate = None;
+        next.dpop_key = None;
         next.retry = None;
         next.forced = None;
         next.hold = None;
