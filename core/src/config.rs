@@ -48,6 +48,15 @@ pub struct Config {
     /// OAuth 1.0a: sent in the header, not signed; the provider's when absent.
     #[serde(default)]
     pub realm: Option<String>,
+    /// PEM with the certificate that the client shows in mutual TLS (RFC 8705), and those that sign it; its key may be in it.
+    #[serde(default)]
+    pub client_certificate: Option<SecretSource>,
+    /// PEM with the private key of `client_certificate`, unencrypted, where that has none in it.
+    #[serde(default)]
+    pub client_certificate_key: Option<SecretSource>,
+    /// Whether access tokens are bound to the certificate (RFC 8705 section 3), so that APIs are shown it too.
+    #[serde(default)]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// Whether tokens are to be bound to a key of the grant's own (RFC 9449): `true`, `false` or `"auto"`.
     #[serde(default)]
     pub dpop: Dpop,
@@ -450,6 +459,8 @@ impl Config {
         let mut config = self.clone();
         for (key, secret) in [
             ("client_secret", &mut config.client_secret),
+            ("client_certificate", &mut config.client_certificate),
+            ("client_certificate_key", &mut config.client_certificate_key),
             ("private_key", &mut config.private_key),
             ("private_key_passphrase", &mut config.private_key_passphrase),
         ] {

@@ -6,7 +6,7 @@ use crate::detached::{Detached, Listener};
 use crate::dpop::Proofs;
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
-use crate::http::HttpClient;
+use crate::http::{ClientCertificate, HttpClient, MutualTls};
 use crate::jose::dpop;
 use crate::moving::Registration;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) client_id: String,
     pub(crate) client_secret: Option<Secret>,
     client_authentication: Option<ClientAuthenticationMethod>,
+    pub(crate) mutual_tls: Option<MutualTls>,
     pub(crate) dpop: Dpop,
     pub(crate) redirect_uri: Option<String>,
     pub(crate) scope: Vec<String>,
@@ -90,6 +91,7 @@ impl Settings {
             client_id: config.client_id.clone(),
             client_secret,
             client_authentication: config.client_authentication,
+            mutual_tls: mutual_tls(config)?,
             dpop: config.dpop,
             redirect_uri: config.redirect_uri.clone(),
             scope: config.scope.0.clone(),
@@ -149,7 +151,7 @@ impl Settings {
         self.authentication_by(provider.refresh_authentication.unwrap_or(usual))
     }
 
-    /// By the configured method, else by `usual` where there is a secret.
+    /// By the configured method, else by `usual` where there is a secret or it needs none.
     fn authentication_by(
         &self,
         usual: ClientAuthenticationMethod,
@@ -157,8 +159,14 @@ impl Settings {
         let method = match (self.client_authentication, &self.client_secret) {
             (Some(method), _) => method,
             (None, Some(_)) => usual,
+            (None, None) if usual.is_by_certificate() => usual,
             (None, None) => ClientAuthenticationMethod::None,
         };
+        if method.is_by_certificate() && self.mutual_tls.is_none() {
+            let text =
+                format!("client_certificate: is missing; expected the one that {method} shows");
+            return Err(Error::new(Code::InvalidConfig, text));
+        }
         let secret = self.client_secret.as_ref().map(Secret::expose);
         ClientAuthentication::new(method, &self.client_id, secret)
             .map_err(|error| Error::new(Code::InvalidConfig, format!("client_secret: {error}")))
@@ -209,6 +217,9 @@ impl Settings {
         let mut hash = Sha256::new();
         hash.update(format!("{:?}\0{endpoints}\0{}\0", self.client_authentication, self.client_id));
         hash.update(self.client_secret.as_ref().map_or("", Secret::expose));
+        if let Some(tls) = &self.mutual_tls {
+            hash.update(tls.certificate.digest());
+        }
         URL_SAFE_NO_PAD.encode(&hash.finalize()[..8])
     }
 
@@ -311,6 +322,25 @@ fn signing(config: &Config, provider: &ProviderSource) -> Result<Option<Signing>
     }
 }
 
+/// The certificate of a client, read and held against its key.
+fn mutual_tls(config: &Config) -> Result<Option<MutualTls>> {
+    let at_apis = config.tls_client_certificate_bound_access_tokens;
+    let Some(chain) = &config.client_certificate else {
+        let name = match (&config.client_certificate_key, at_apis) {
+            (Some(_), _) => "client_certificate_key",
+            (None, true) => "tls_client_certificate_bound_access_tokens",
+            (None, false) => return Ok(None),
+        };
+        let text = format!("{name}: there is no client_certificate; expected both or neither");
+        return Err(Error::new(Code::InvalidConfig, text));
+    };
+    let chain = chain.resolve("client_certificate")?;
+    let key = config.client_certificate_key.as_ref();
+    let key = key.map(|source| source.resolve("client_certificate_key")).transpose()?;
+    let certificate = ClientCertificate::from_pem(&chain, key.as_ref())?;
+    Ok(Some(MutualTls { certificate, at_apis }))
+}
+
 pub(crate) fn no_offline_way(provider: &str) -> Error {
     Error::new(
         Code::Unsupported,
@@ -348,7 +378,11 @@ impl Context {
         store: Arc<dyn Store>,
         detached: Option<Detached>,
     ) -> Result<Self> {
-        let http = HttpClient::shared(&settings.timeouts, settings.user_agent.as_deref())?;
+        let http = HttpClient::shared(
+            &settings.timeouts,
+            settings.user_agent.as_deref(),
+            settings.mutual_tls.as_ref(),
+        )?;
         let (proofs, discovered) = (Proofs::default(), OnceCell::new());
         Ok(Context { settings, http, proofs, store, detached, discovered })
     }
@@ -359,9 +393,10 @@ impl Context {
             ProviderSource::Known(provider) => Ok(Arc::clone(provider)),
             ProviderSource::Issuer { issuer, .. } => {
                 let fetch = async {
+                    let timeout = self.settings.timeouts.request;
+                    let with_certificate = self.settings.mutual_tls.is_some();
                     let provider =
-                        discovery::discover(&self.http, issuer, self.settings.timeouts.request)
-                            .await?;
+                        discovery::discover(&self.http, issuer, timeout, with_certificate).await?;
                     self.settings.client_authentication(&provider)?;
                     self.settings.binds_to_key(&provider)?;
                     Ok(Arc::new(provider))
@@ -369,5 +404,51 @@ impl Context {
                 self.discovered.get_or_try_init(|| fetch).await.cloned()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const CERTIFICATE: &str = include_str!("http/test_keys/client.pem");
+    const KEY: &str = include_str!("http/test_keys/client.key");
+
+    fn settings(keys: &Value) -> Result<Settings> {
+        let mut config = json!({"provider": "sandbox", "client_id": "c", "store": "memory:"});
+        for (key, value) in keys.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        Settings::resolve(&Config::from_json(&config.to_string())?, None)
+    }
+
+    #[test]
+    fn a_key_of_mutual_tls_that_lacks_another_says_which() {
+        for (keys, expected) in [
+            (
+                json!({"client_authentication": "tls_client_auth"}),
+                "client_certificate: is missing; expected the one that tls_client_auth shows",
+            ),
+            (
+                json!({"client_certificate_key": KEY}),
+                "client_certificate_key: there is no client_certificate; expected both or neither",
+            ),
+            (
+                json!({"tls_client_certificate_bound_access_tokens": true}),
+                "tls_client_certificate_bound_access_tokens: there is no client_certificate; expected both or neither",
+            ),
+        ] {
+            assert_eq!(settings(&keys).err().unwrap().message(), expected);
+        }
+    }
+
+    #[test]
+    fn another_certificate_is_another_client_authentication() {
+        let plain = settings(&json!({})).unwrap();
+        let keys = json!({"client_certificate": CERTIFICATE, "client_certificate_key": KEY});
+        let with_certificate = settings(&keys).unwrap();
+        assert_ne!(plain.fingerprint(), with_certificate.fingerprint());
+        assert!(with_certificate.mutual_tls.is_some_and(|tls| !tls.at_apis));
     }
 }

@@ -157,7 +157,7 @@ impl Call<'_> {
             timeout: self.time_left(),
             max_response_bytes: self.limit,
         };
-        match http.send_to_api(request).await {
+        match http.send_to_api(request, token.is_some()).await {
             Sent::Answered(response) => {
                 let now = settings.now();
                 let may_prove_again =

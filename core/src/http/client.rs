@@ -1,6 +1,7 @@
 //! Sending requests: no redirects followed, no retries, a limit on every body, and of each failure whether the request
 //! may have reached the server.
 
+use super::client_certificate::ClientCertificate;
 use crate::config::Timeouts;
 use crate::error::{Code, Error, Result};
 use crate::loopback::is_loopback;
@@ -12,12 +13,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use url::Url;
 
-/// The two connection pools of a client.
+/// How a client shows who it is in TLS (RFC 8705).
+pub(crate) struct MutualTls {
+    pub(crate) certificate: ClientCertificate,
+    /// Whether APIs are shown the certificate too.
+    pub(crate) at_apis: bool,
+}
+
+/// The connection pools of a client.
 pub(crate) struct HttpClient {
     /// For API calls: connections are kept and used again.
     api: reqwest::Client,
+    /// The same, with the client's certificate, where tokens are bound to it.
+    api_with_certificate: Option<reqwest::Client>,
     /// For the provider: each request has a connection of its own, so that one that went stale never makes an answer
-    /// ambiguous.
+    /// ambiguous. With the client's certificate, where it has one.
     provider: reqwest::Client,
 }
 
@@ -65,21 +75,30 @@ pub(crate) enum Sent {
 impl HttpClient {
     /// The pools of this process for these settings: reading the trusted certificates takes longer than all else that
     /// opening a client does.
-    pub(crate) fn shared(timeouts: &Timeouts, user_agent: Option<&str>) -> Result<Arc<Self>> {
-        type Settings = (u64, Option<String>);
+    pub(crate) fn shared(
+        timeouts: &Timeouts,
+        user_agent: Option<&str>,
+        mutual_tls: Option<&MutualTls>,
+    ) -> Result<Arc<Self>> {
+        type Settings = (u64, Option<String>, Option<(String, bool)>);
         static POOLS: ProcessCell<Mutex<HashMap<Settings, Arc<HttpClient>>>> = ProcessCell::new();
-        let settings = (timeouts.connect.to_bits(), user_agent.map(str::to_owned));
+        let identity = mutual_tls.map(|tls| (tls.certificate.digest(), tls.at_apis));
+        let settings = (timeouts.connect.to_bits(), user_agent.map(str::to_owned), identity);
         let pools = POOLS.get_or_try(|| Ok(Mutex::default()))?;
         let mut pools = pools.lock().expect("no holder panics");
         if let Some(client) = pools.get(&settings) {
             return Ok(Arc::clone(client));
         }
-        let client = Arc::new(HttpClient::new(timeouts, user_agent)?);
+        let client = Arc::new(HttpClient::new(timeouts, user_agent, mutual_tls)?);
         pools.insert(settings, Arc::clone(&client));
         Ok(client)
     }
 
-    fn new(timeouts: &Timeouts, user_agent: Option<&str>) -> Result<Self> {
+    fn new(
+        timeouts: &Timeouts,
+        user_agent: Option<&str>,
+        mutual_tls: Option<&MutualTls>,
+    ) -> Result<Self> {
         let own = concat!("evergrant/", env!("CARGO_PKG_VERSION"));
         let user_agent =
             user_agent.map_or_else(|| own.to_owned(), |agent| format!("{agent} {own}"));
@@ -91,15 +110,22 @@ impl HttpClient {
                 .retry(reqwest::retry::never())
                 .referer(false)
         };
-        let build = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| {
-                let text = error.without_url().to_string();
-                Error::new(Code::Transport, format!("cannot set up HTTP and TLS: {text}"))
-            })
+        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(not_set_up);
+        let with_certificate = |builder: reqwest::ClientBuilder, tls: &MutualTls| {
+            let identity = tls.certificate.to_identity().map_err(not_set_up)?;
+            build(builder.identity(identity))
         };
+        let for_provider = builder().pool_max_idle_per_host(0);
         Ok(HttpClient {
             api: build(builder())?,
-            provider: build(builder().pool_max_idle_per_host(0))?,
+            api_with_certificate: mutual_tls
+                .filter(|tls| tls.at_apis)
+                .map(|tls| with_certificate(builder(), tls))
+                .transpose()?,
+            provider: match mutual_tls {
+                Some(tls) => with_certificate(for_provider, tls)?,
+                None => build(for_provider)?,
+            },
         })
     }
 
@@ -108,10 +134,16 @@ impl HttpClient {
         send(&self.provider, request).await
     }
 
-    /// Sends a request to an API.
-    pub(crate) async fn send_to_api(&self, request: HttpRequest) -> Sent {
-        send(&self.api, request).await
+    /// Sends a request to an API; `with_token` where a token is on it, which may be bound to the certificate.
+    pub(crate) async fn send_to_api(&self, request: HttpRequest, with_token: bool) -> Sent {
+        let bound = self.api_with_certificate.as_ref().filter(|_| with_token);
+        send(bound.unwrap_or(&self.api), request).await
     }
+}
+
+fn not_set_up(error: reqwest::Error) -> Error {
+    let text = error.without_url().to_string();
+    Error::new(Code::Transport, format!("cannot set up HTTP and TLS: {text}"))
 }
 
 /// Proxies of the environment are for https alone: http is allowed to this machine only, and a proxy would see the tokens.

@@ -1,7 +1,9 @@
 //! HTTP: what may be asked at all (`policy`), and asking (`client`).
 
 mod client;
+mod client_certificate;
 mod policy;
 
-pub(crate) use client::{Body, HttpClient, HttpRequest, HttpResponse, Sent};
+pub(crate) use client::{Body, HttpClient, HttpRequest, HttpResponse, MutualTls, Sent};
+pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use policy::{check_followed, check_url, same_origin};

@@ -21,6 +21,10 @@ pub enum ClientAuthenticationMethod {
     ClientSecretBasic,
     /// `client_secret_post`: in the body.
     ClientSecretPost,
+    /// `tls_client_auth`: by a certificate that an authority has signed (RFC 8705 section 2.1).
+    TlsClientAuth,
+    /// `self_signed_tls_client_auth`: by a certificate that was registered (RFC 8705 section 2.2).
+    SelfSignedTlsClientAuth,
     /// `none`: a public client, which only names itself.
     None,
 }
@@ -32,8 +36,20 @@ impl ClientAuthenticationMethod {
         match self {
             ClientAuthenticationMethod::ClientSecretBasic => "client_secret_basic",
             ClientAuthenticationMethod::ClientSecretPost => "client_secret_post",
+            ClientAuthenticationMethod::TlsClientAuth => "tls_client_auth",
+            ClientAuthenticationMethod::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
             ClientAuthenticationMethod::None => "none",
         }
+    }
+
+    /// Whether the certificate of the connection authenticates, and the request only names the client (RFC 8705 section 2).
+    #[must_use]
+    pub fn is_by_certificate(self) -> bool {
+        matches!(
+            self,
+            ClientAuthenticationMethod::TlsClientAuth
+                | ClientAuthenticationMethod::SelfSignedTlsClientAuth
+        )
     }
 
     /// The method of that registered name.
@@ -42,6 +58,8 @@ impl ClientAuthenticationMethod {
         [
             ClientAuthenticationMethod::ClientSecretBasic,
             ClientAuthenticationMethod::ClientSecretPost,
+            ClientAuthenticationMethod::TlsClientAuth,
+            ClientAuthenticationMethod::SelfSignedTlsClientAuth,
             ClientAuthenticationMethod::None,
         ]
         .into_iter()
@@ -71,9 +89,14 @@ pub struct ClientAuthentication<'a> {
 
 #[derive(Clone, Copy)]
 enum Kind<'a> {
-    Basic { client_secret: &'a str },
-    Post { client_secret: &'a str },
-    None,
+    Basic {
+        client_secret: &'a str,
+    },
+    Post {
+        client_secret: &'a str,
+    },
+    /// Nothing in the request itself authenticates.
+    Named(ClientAuthenticationMethod),
 }
 
 impl<'a> ClientAuthentication<'a> {
@@ -92,7 +115,9 @@ impl<'a> ClientAuthentication<'a> {
             ClientAuthenticationMethod::ClientSecretPost => {
                 Kind::Post { client_secret: client_secret()? }
             }
-            ClientAuthenticationMethod::None => Kind::None,
+            ClientAuthenticationMethod::TlsClientAuth
+            | ClientAuthenticationMethod::SelfSignedTlsClientAuth
+            | ClientAuthenticationMethod::None => Kind::Named(method),
         };
         Ok(ClientAuthentication { client_id, kind })
     }
@@ -107,7 +132,7 @@ impl<'a> ClientAuthentication<'a> {
                 request.push("client_id", self.client_id);
                 request.push("client_secret", client_secret);
             }
-            Kind::None => request.push("client_id", self.client_id),
+            Kind::Named(_) => request.push("client_id", self.client_id),
         }
     }
 }
@@ -117,7 +142,7 @@ impl fmt::Debug for ClientAuthentication<'_> {
         let method = match self.kind {
             Kind::Basic { .. } => ClientAuthenticationMethod::ClientSecretBasic,
             Kind::Post { .. } => ClientAuthenticationMethod::ClientSecretPost,
-            Kind::None => ClientAuthenticationMethod::None,
+            Kind::Named(method) => method,
         };
         f.debug_struct("ClientAuthentication")
             .field("method", &method)
@@ -170,16 +195,18 @@ mod tests {
     }
 
     #[test]
-    fn post_and_none_use_the_body_alone() {
+    fn post_and_none_use_the_body_alone_and_a_certificate_needs_the_name_beside_it() {
         let post = request("client_secret_post", Some("a&b"));
         assert_eq!(post.authorization, None);
         assert_eq!(
             post.body().expose(),
             "grant_type=client_credentials&client_id=s6BhdRkqt3&client_secret=a%26b"
         );
-        let none = request("none", Some("unused"));
-        assert_eq!(none.authorization, None);
-        assert_eq!(none.body().expose(), "grant_type=client_credentials&client_id=s6BhdRkqt3");
+        for method in ["none", "tls_client_auth", "self_signed_tls_client_auth"] {
+            let named = request(method, Some("unused"));
+            assert_eq!(named.authorization, None);
+            assert_eq!(named.body().expose(), "grant_type=client_credentials&client_id=s6BhdRkqt3");
+        }
     }
 
     #[test]

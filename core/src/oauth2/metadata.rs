@@ -6,6 +6,7 @@
 use super::json::{self, BodyError, Fields};
 use crate::secret::shown;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use thiserror::Error;
 use url::Url;
 
@@ -39,6 +40,8 @@ pub struct Metadata {
     /// `code_challenge_methods_supported`; empty where not told, which means no PKCE as far as the
     /// provider says.
     pub code_challenge_methods_supported: Vec<String>,
+    /// `mtls_endpoint_aliases` (RFC 8705 section 5): endpoints, by name, for clients that show a certificate.
+    pub mtls_endpoint_aliases: BTreeMap<String, Url>,
     /// `dpop_signing_alg_values_supported` (RFC 9449 section 5.1); empty where not told.
     pub dpop_signing_alg_values_supported: Vec<String>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207): a redirect without `iss` is refused.
@@ -159,10 +162,30 @@ impl Metadata {
                 &["client_secret_basic"],
             )?,
             code_challenge_methods_supported: list_or("code_challenge_methods_supported", &[])?,
+            mtls_endpoint_aliases: document.urls("mtls_endpoint_aliases")?,
             dpop_signing_alg_values_supported: list_or("dpop_signing_alg_values_supported", &[])?,
             authorization_response_iss_parameter_supported: document
                 .boolean("authorization_response_iss_parameter_supported")?,
         })
+    }
+}
+
+impl Metadata {
+    /// The same for a client that shows a certificate: where an endpoint has an alias for such, it is that (RFC 8705 section 5).
+    #[must_use]
+    pub fn for_mutual_tls(mut self) -> Self {
+        for (name, url) in std::mem::take(&mut self.mtls_endpoint_aliases) {
+            let endpoint = match name.as_str() {
+                "token_endpoint" => &mut self.token_endpoint,
+                "revocation_endpoint" => &mut self.revocation_endpoint,
+                "introspection_endpoint" => &mut self.introspection_endpoint,
+                "userinfo_endpoint" => &mut self.userinfo_endpoint,
+                "device_authorization_endpoint" => &mut self.device_authorization_endpoint,
+                _ => continue,
+            };
+            *endpoint = Some(url);
+        }
+        self
     }
 }
 
@@ -186,6 +209,16 @@ impl Document<'_> {
 
     fn url(&self, field: &'static str) -> Result<Option<Url>, MetadataError> {
         self.field(field, "an absolute URL", |value| Url::parse(value.as_str()?).ok())
+    }
+
+    fn urls(&self, field: &'static str) -> Result<BTreeMap<String, Url>, MetadataError> {
+        let urls = self.field(field, "an object of absolute URLs", |value| {
+            let url = |(name, url): (&String, &Value)| {
+                Some((name.clone(), Url::parse(url.as_str()?).ok()?))
+            };
+            value.as_object()?.iter().map(url).collect()
+        })?;
+        Ok(urls.unwrap_or_default())
     }
 
     fn list(&self, field: &'static str) -> Result<Option<Vec<String>>, MetadataError> {
@@ -271,6 +304,24 @@ mod tests {
         assert_eq!(metadata.token_endpoint_auth_methods_supported, ["client_secret_basic"]);
         assert_eq!(metadata.grant_types_supported, ["authorization_code", "implicit"]);
         assert!(metadata.authorization_response_iss_parameter_supported);
+    }
+
+    #[test]
+    fn aliases_are_for_clients_with_a_certificate_as_in_rfc_8705_section_5() {
+        let body = br#"{
+            "issuer": "https://server.example.com",
+            "token_endpoint": "https://server.example.com/token",
+            "revocation_endpoint": "https://server.example.com/revoke",
+            "mtls_endpoint_aliases": {
+                "token_endpoint": "https://mtls.example.com/token", "other": "https://mtls.example.com/o"
+            }
+        }"#;
+        let plain = Metadata::parse("https://server.example.com", None, body).unwrap();
+        let host = |url: Option<Url>| url.unwrap().host_str().unwrap().to_owned();
+        assert_eq!(host(plain.token_endpoint.clone()), "server.example.com");
+        let mutual = plain.for_mutual_tls();
+        assert_eq!(host(mutual.token_endpoint), "mtls.example.com");
+        assert_eq!(host(mutual.revocation_endpoint), "server.example.com");
     }
 
     #[test]

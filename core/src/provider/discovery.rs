@@ -22,8 +22,13 @@ pub(crate) fn check_issuer(issuer: &str) -> Result<()> {
     urls.iter().try_for_each(|url| check_url(url, "provider"))
 }
 
-/// Asks the well-known places in turn.
-pub(crate) async fn discover(http: &HttpClient, issuer: &str, timeout: f64) -> Result<Provider> {
+/// Asks the well-known places in turn; `with_certificate` where the client shows one.
+pub(crate) async fn discover(
+    http: &HttpClient,
+    issuer: &str,
+    timeout: f64,
+    with_certificate: bool,
+) -> Result<Provider> {
     let invalid = |text: String| Error::new(Code::InvalidResponse, text).with_provider(issuer);
     let mut last = None;
     for url in well_known_urls(issuer).map_err(|error| invalid(error.to_string()))? {
@@ -44,6 +49,7 @@ pub(crate) async fn discover(http: &HttpClient, issuer: &str, timeout: f64) -> R
         if response.status == 200 {
             let metadata = Metadata::parse(issuer, response.header("content-type"), &response.body)
                 .map_err(|error| invalid(error.to_string()))?;
+            let metadata = if with_certificate { metadata.for_mutual_tls() } else { metadata };
             return provider(&url, issuer, metadata);
         }
         last = Some((url, response.status));
@@ -86,13 +92,18 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
         issuer: Some(issuer.to_owned()),
         client_authentication: known
             .client_authentication
-            .or_else(|| methods.find(|method| *method != ClientAuthenticationMethod::None)),
+            .or_else(|| methods.find(|method| is_by_secret(*method))),
         dpop_signing_alg_values_supported: metadata.dpop_signing_alg_values_supported,
         offline: known.offline.clone().or_else(|| supports_offline_access.then(offline_access)),
         ..known
     };
     let iss_in_callback = metadata.authorization_response_iss_parameter_supported;
     Ok(Provider { iss_in_callback, ..Provider::at(endpoints, table)? })
+}
+
+/// What a client authenticates by that has a secret, and does not say how.
+fn is_by_secret(method: ClientAuthenticationMethod) -> bool {
+    method != ClientAuthenticationMethod::None && !method.is_by_certificate()
 }
 
 /// What brings a refresh token by OpenID Connect Core section 11, which lets a server ignore the scope without prompt=consent.
@@ -111,7 +122,7 @@ mod tests {
     fn discovered(issuer: &str, token: &str) -> Result<Provider> {
         let body = format!(
             r#"{{"issuer":"{issuer}","authorization_endpoint":"{issuer}/a","token_endpoint":"{token}",
-                "token_endpoint_auth_methods_supported":["client_secret_basic"],"scopes_supported":["offline_access"]}}"#
+                "token_endpoint_auth_methods_supported":["none","tls_client_auth","client_secret_basic"],"scopes_supported":["offline_access"]}}"#
         );
         let metadata = Metadata::parse(issuer, None, body.as_bytes()).unwrap();
         provider(&well_known_urls(issuer).unwrap()[0], issuer, metadata)
