@@ -35,6 +35,45 @@ def oidc_provider() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def oidc_provider_with_dpop_nonces() -> Iterator[str]:
+    with running("node", HERE / "oidc-provider" / "server.mjs", "--dpop-nonce") as base_url:
+        yield base_url
+
+
+@pytest.fixture
+def oidc_provider_over_tls(certificates: Path) -> Iterator[str]:
+    with running("node", HERE / "oidc-provider" / "server.mjs", "--tls", certificates) as base_url:
+        yield base_url
+
+
+@pytest.fixture(scope="session")
+def made_certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an authority, what it signed for the server and for a client, and what a client signed itself."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    def made(name: str, *more: str) -> None:
+        request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        openssl(*request, "-subj", f"/CN=evergrant test {name}", "-keyout", f"{name}.key", "-out", f"{name}.pem", *more)
+
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE"]
+    made("ca")
+    made("server", *signed, "-addext", "subjectAltName=IP:127.0.0.1")
+    made("client", *signed)
+    made("self-signed", "-addext", "basicConstraints=critical,CA:FALSE")
+    return folder
+
+
+@pytest.fixture
+def certificates(made_certificates: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, while this process and its children trust the authority."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(made_certificates / "ca.pem"))
+    return made_certificates
+
+
+@pytest.fixture(scope="session")
 def oidc_provider_with_short_tokens() -> Iterator[str]:
     with running("node", HERE / "oidc-provider" / "server.mjs", "--access-token-ttl", "1") as base_url:
         yield base_url

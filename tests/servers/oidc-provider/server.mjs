@@ -5,7 +5,10 @@
 // GET /journal: what the token and userinfo endpoints were asked and answered, without tokens, codes or secrets; and
 // GET /grants: of each grant with refresh tokens its user, how many they are, and whether one is alive.
 import { createServer } from 'node:http';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createServer as createTlsServer } from 'node:https';
+import { X509Certificate, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
 import Provider from 'oidc-provider';
@@ -15,6 +18,10 @@ const { values: options } = parseArgs({
   options: {
     port: { type: 'string', default: '0' },
     'access-token-ttl': { type: 'string', default: '3600' }, // seconds
+    'dpop-nonce': { type: 'boolean', default: false }, // each DPoP proof has to carry one
+    // A folder with ca.pem, server.pem and server.key: https in place of http, and a second port that wants the certificate of
+    // a client, client.pem or self-signed.pem.
+    tls: { type: 'string' },
     'callback-url': { type: 'string', default: 'http://127.0.0.1/callback' }, // any port of it is allowed (RFC 8252 section 7.3)
   },
 });
@@ -61,6 +68,39 @@ class Memory {
 }
 
 const memory = new Memory();
+const tlsFile = (name) => readFileSync(`${options.tls}/${name}`);
+
+/** Clients that are known by their certificates (RFC 8705). */
+function clientsWithCertificates() {
+  const selfSigned = new X509Certificate(tlsFile('self-signed.pem'));
+  const key = { ...selfSigned.publicKey.export({ format: 'jwk' }), x5c: [selfSigned.raw.toString('base64')] };
+  const bound = { tls_client_certificate_bound_access_tokens: true };
+  return [
+    client({
+      client_id: 'tls',
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_subject_dn: new X509Certificate(tlsFile('client.pem')).subject,
+      ...bound,
+    }),
+    client({
+      client_id: 'self-signed',
+      token_endpoint_auth_method: 'self_signed_tls_client_auth',
+      jwks: { keys: [key] },
+      ...bound,
+    }),
+  ];
+}
+
+const mutualTls = {
+  enabled: true,
+  certificateBoundAccessTokens: true,
+  tlsClientAuth: true,
+  selfSignedTlsClientAuth: true,
+  getCertificate: (context) => context.socket.getPeerX509Certificate?.()?.toString(),
+  certificateAuthorized: (context) => context.socket.authorized,
+  certificateSubjectMatches: (context, property, expected) =>
+    property === 'tls_client_auth_subject_dn' && context.socket.getPeerX509Certificate().subject === expected,
+};
 
 const configuration = {
   adapter: (model) => new MemoryAdapter(model, memory),
@@ -72,10 +112,22 @@ const configuration = {
       token_endpoint_auth_method: 'client_secret_basic',
     }),
     client({ client_id: 'public', token_endpoint_auth_method: 'none' }),
+    client({ client_id: 'bound', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: true }),
+    ...(options.tls ? clientsWithCertificates() : []),
+  ],
+  clientAuthMethods: [
+    'client_secret_basic',
+    'none',
+    ...(options.tls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
   ],
   clockTolerance: 0, // by default the provider takes its tokens for 15 seconds after they expired
   cookies: { keys: [randomBytes(32).toString('hex')] },
-  features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+  features: {
+    devInteractions: { enabled: true },
+    revocation: { enabled: true },
+    dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => options['dpop-nonce'] },
+    mTLS: options.tls ? mutualTls : { enabled: false },
+  },
   findAccount: (_context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
   jwks: { keys: [signingKey()] },
   pkce: { required: () => true },
@@ -134,12 +186,30 @@ function keepJournal(provider) {
   });
 }
 
-const server = createServer();
-server.listen(Number(options.port), '127.0.0.1', () => {
-  // The issuer names the port, so the provider is made when the port is known.
-  const baseUrl = `http://127.0.0.1:${server.address().port}`;
-  const provider = new Provider(baseUrl, configuration);
-  keepJournal(provider);
-  server.on('request', provider.callback());
-  console.log(JSON.stringify({ base_url: baseUrl }));
-});
+/** Listens on loopback; gives the address. */
+async function listen(server, port) {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return `${options.tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;
+}
+
+const credentials = options.tls && { ca: tlsFile('ca.pem'), cert: tlsFile('server.pem'), key: tlsFile('server.key') };
+const server = options.tls ? createTlsServer(credentials) : createServer();
+// The issuer names the port, so the provider is made when the port is known.
+const baseUrl = await listen(server, Number(options.port));
+const servers = [server];
+if (options.tls) {
+  servers.push(createTlsServer({ ...credentials, requestCert: true, rejectUnauthorized: false }));
+  const mtlsUrl = await listen(servers[1], 0);
+  configuration.discovery = {
+    mtls_endpoint_aliases: {
+      token_endpoint: `${mtlsUrl}/token`,
+      revocation_endpoint: `${mtlsUrl}/token/revocation`,
+      userinfo_endpoint: `${mtlsUrl}/me`,
+    },
+  };
+}
+const provider = new Provider(baseUrl, configuration);
+keepJournal(provider);
+for (const one of servers) one.on('request', provider.callback());
+console.log(JSON.stringify({ base_url: baseUrl }));
