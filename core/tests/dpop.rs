@@ -10,7 +10,7 @@ use evergrant::{
 };
 use evergrant_sandbox::{Choice, Dpop, Options, Sandbox};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use support::{Folder, consent, oauth2, refresh_requests, sandbox};
 
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -60,7 +60,7 @@ fn a_bound_token_without_its_key_is_not_stored() {
 fn a_client_whose_clock_is_off_dates_its_proofs_by_the_servers() {
     let sandbox = sandbox(LIFETIME);
     let client = bound(&sandbox, "memory:");
-    let now = sandbox.now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = sandbox.now().duration_since(UNIX_EPOCH).unwrap();
     client.set_test_clock(Some(i64::try_from(now.as_millis()).unwrap() - 7_200_000));
     wait(consent(&client, &sandbox, "alice"));
     assert_eq!(wait(status(&client, &sandbox)), 200);
@@ -100,11 +100,15 @@ fn a_refused_proof_is_no_attempt_to_spend_the_refresh_token_of_a_strict_provider
     };
     let sandbox = Sandbox::start(options).unwrap();
     let client = bound(&sandbox, "memory:");
+    let set_clocks = |seconds: u64| {
+        sandbox.set_clock(UNIX_EPOCH + Duration::from_secs(seconds));
+        client.set_test_clock(Some(i64::try_from(seconds).unwrap() * 1000));
+    };
+    let begun = 300 * 6_333_334;
+    set_clocks(begun);
     wait(consent(&client, &sandbox, "alice"));
     for generation in 2..5 {
-        sandbox.advance_clock(Duration::from_secs(400)); // the nonce is another
-        let now = sandbox.now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        client.set_test_clock(Some(i64::try_from(now.as_millis()).unwrap()));
+        set_clocks(begun + 300 * generation); // the nonce is another
         let inspection = wait(client.grant("alice").refresh(RefreshOptions::default())).unwrap();
         assert_eq!((inspection.generation, inspection.last_failure), (generation, None));
     }

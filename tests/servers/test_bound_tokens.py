@@ -1,4 +1,4 @@
-"""Tokens that only their owner can use, at `oidc-provider`: bound to a key (RFC 9449) and to a certificate (RFC 8705)."""
+"""Tokens that only their owner can use, at `oidc-provider`: bound to a key (RFC 9449), or to a certificate (RFC 8705)."""
 
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def test_a_certificate_authenticates_the_client_and_its_tokens_are_bound_to_it(
 
     # The API knows the token by the certificate alone: without it the token is of no use.
     unbound = {**config, "tls_client_certificate_bound_access_tokens": False}
-    meeting = {"config": unbound, "request": userinfo, "subject": "alice", "consent": False, "seconds": 0, "force": False}
-    with started("rust", meeting) as program:
+    meeting = {"subject": "alice", "consent": False, "seconds": 0, "force": False}
+    with started("rust", {**meeting, "config": unbound, "request": userinfo}) as program:
         told = ended(program)
     assert {status for status, _ in told.answers} == {401}

@@ -5,6 +5,7 @@
 mod api;
 mod client;
 mod control;
+mod dpop;
 mod faults;
 mod journal;
 mod oauth1;
