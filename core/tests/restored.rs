@@ -129,7 +129,7 @@ fn who_knows_nothing_newer_of_a_grant_spends_nothing_where_another_grant_shows_t
     const LIFETIME: Duration = Duration::from_secs(5);
     let (sandbox, folder) = (sandbox(LIFETIME), Folder::new());
     let (knows_most, knows_less) = (open(&sandbox, &folder), open(&sandbox, &folder));
-    for subject in ["alice", "bob"] {
+    for subject in ["alice", "bob", "carol"] {
         wait(consent(&knows_most, &sandbox, subject));
     }
     assert_eq!(looked_at(&knows_less, "alice"), 1);
@@ -148,10 +148,17 @@ fn who_knows_nothing_newer_of_a_grant_spends_nothing_where_another_grant_shows_t
     assert!((1..=7_000).contains(&pause), "{pause}"); // the lifetime, and two seconds
     assert_eq!(refresh_requests(&sandbox), sent);
 
+    // One that waits is no sign to those who come later: pauses would never end.
+    let late = open(&sandbox, &folder);
+    late.set_test_clock(Some(now));
+    assert_eq!(looked_at(&late, "alice"), 1);
+    renew(&late, "carol");
+    assert_eq!(refresh_requests(&sandbox), sent + 1);
+
     assert_eq!(looked_at(&knows_most, "alice"), 2);
     knows_less.set_test_clock(Some(now + 60_000));
     wait(knows_less.grant("alice").access_token(TokenOptions::default())).unwrap();
-    assert_eq!(refresh_requests(&sandbox), sent + 1);
+    assert_eq!(refresh_requests(&sandbox), sent + 2);
 }
 
 #[test]

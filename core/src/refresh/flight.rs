@@ -362,7 +362,7 @@ impl Pilot {
         }
         if let Some(pause) = self.refresher.pause_after_set_back(&held.record).await {
             let not_before = self.now() + pause;
-            return self.wait(lease, &held, super::ROLLED_BACK, not_before).await;
+            return self.wait(lease, &held, super::WAITS_FOR_NEWER, not_before).await;
         }
         let renewing = Renewing::start(self, lease, asked_at, timing.lease);
         if held.earlier.is_some() {

@@ -51,10 +51,16 @@ const CLOSING_COMMITS: Duration = Duration::from_secs(2);
 const JUST_RENEWED: i64 = 60_000;
 
 /// The class of the back-off in a record that was written back to a restored store (adr/0008).
-pub(super) const ROLLED_BACK: &str = "store_rolled_back";
+const ROLLED_BACK: &str = "store_rolled_back";
+
+/// The class of the back-off of a grant that waits for those who may know better than a restored store.
+const WAITS_FOR_NEWER: &str = "waits_for_newer";
 
 /// How long a process has to write back what it knows better than a restored store, once it has looked (adr/0008).
 const WRITTEN_BACK: UnixMillis = 2_000;
+
+/// For how long after the others had their time, in milliseconds, nothing that is set back tells of another restore.
+const ANOTHER_RESTORE: i64 = 30_000;
 
 /// How often a record that was set back is looked at again because somebody else wrote it meanwhile.
 const WRITES_BACK: u32 = 16;
@@ -107,7 +113,7 @@ impl Refresher {
             store_was_away_at: AtomicI64::new(i64::MIN),
             is_looking_at_all: AtomicBool::new(false),
             looked_at_all_at: AtomicI64::new(-LOOKS_AT_ALL_EVERY),
-            set_back_until: AtomicI64::new(0),
+            set_back_until: AtomicI64::new(-ANOTHER_RESTORE),
         });
         refresher.offer_spills();
         refresher
@@ -304,13 +310,12 @@ impl Refresher {
         Ok(Some((*self.remember(record)).clone()))
     }
 
-    /// From when one record is seen to be set back, others have as long to write back what they know of the rest.
+    /// From when one record is seen to be set back, others have as long to write back what they know of the rest. What else is
+    /// seen to be set back soon after belongs to the same restore.
     fn note_set_back(&self, record: &Record) {
         let now = boottime();
-        let until = (self.set_back_until.load(Ordering::Acquire) < now)
-            .then(|| now + written_back_within(record));
-        if let Some(until) = until {
-            self.set_back_until.store(until, Ordering::Release);
+        if self.set_back_until.load(Ordering::Acquire) + ANOTHER_RESTORE < now {
+            self.set_back_until.store(now + written_back_within(record), Ordering::Release);
         }
     }
 
@@ -324,7 +329,10 @@ impl Refresher {
             let _ = self.stands(&newest).await; // a store that fails shows nothing
         }
         let left = self.set_back_until.load(Ordering::Acquire) - boottime();
-        let has_paused = record.retry.as_ref().is_some_and(|retry| retry.class == ROLLED_BACK);
+        let has_paused = record
+            .retry
+            .as_ref()
+            .is_some_and(|retry| [ROLLED_BACK, WAITS_FOR_NEWER].contains(&retry.class.as_str()));
         Some(left).filter(|left| *left > 0 && !has_paused)
     }
 
