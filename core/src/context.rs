@@ -151,6 +151,18 @@ impl Settings {
         self.authentication_by(provider.refresh_authentication.unwrap_or(usual))
     }
 
+    /// How it authenticates in a request for which the provider's entry may name a method of its own.
+    pub(crate) fn authentication(
+        &self,
+        provider: &Provider,
+        own: Option<ClientAuthenticationMethod>,
+    ) -> Result<ClientAuthentication<'_>> {
+        own.map_or_else(
+            || self.client_authentication(provider),
+            |method| self.authenticating(method),
+        )
+    }
+
     /// By the configured method, else by `usual` where there is a secret or it needs none.
     fn authentication_by(
         &self,
@@ -162,6 +174,13 @@ impl Settings {
             (None, None) if usual.is_by_certificate() => usual,
             (None, None) => ClientAuthenticationMethod::None,
         };
+        self.authenticating(method)
+    }
+
+    fn authenticating(
+        &self,
+        method: ClientAuthenticationMethod,
+    ) -> Result<ClientAuthentication<'_>> {
         if method.is_by_certificate() && self.mutual_tls.is_none() {
             let text =
                 format!("client_certificate: is missing; expected the one that {method} shows");

@@ -80,8 +80,9 @@ pub use helper::serve as serve_helper;
 pub use moving::{OldSession, OldTable};
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{
-    OAuth1Version, Offline, Pkce, Protocol, ProviderStatus, ProviderTable, Rotation, TokenIn,
-    TokenRequestFormat, TokenRequestMethod, catalogue, catalogue_names, expected_name,
+    AccessTokenGrant, OAuth1Version, Offline, ParameterNames, Pkce, Protocol, ProviderStatus,
+    ProviderTable, Rotation, TokenIn, TokenRequestFormat, TokenRequestMethod, catalogue,
+    catalogue_names, expected_name,
 };
 pub use refresh::keepalive::{
     DueAfter, DueFor, DueGrant, DueOptions, DueProgress, DueReport, FailedGrant, GrantRef,

@@ -6,14 +6,15 @@ use crate::config::Dpop;
 use crate::context::{Context, no_offline_way};
 use crate::dpop;
 use crate::error::{Code, Error, Result};
-use crate::oauth2::{AuthorizationRequest, DPOP, Grant, pkce};
+use crate::event::Kind;
+use crate::oauth2::{AuthorizationRequest, DPOP, Grant, ResponseShape, TokenResponse, pkce};
 use crate::process::random_bytes;
-use crate::provider::{Pkce, Provider};
+use crate::provider::{AccessTokenRequest, Pkce, Provider};
 use crate::refresh::judgement;
 use crate::refresh::outcome::Outcome;
 use crate::refresh::renewal::{self, Answer};
 use crate::secret::Secret;
-use crate::store::Tokens;
+use crate::store::{Consent, Tokens};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
@@ -26,20 +27,7 @@ pub(super) fn authorization_url(
     options: &BeginOptions,
     transaction: &mut Transaction,
 ) -> Result<Url> {
-    let mut extra = provider.authorization_parameters.clone();
-    if context.settings.offline {
-        let offline = provider.offline.as_ref().ok_or_else(|| no_offline_way(&provider.name))?;
-        extra.extend(offline.parameters.clone());
-        for scope in &offline.scope {
-            if !transaction.scope.contains(scope) {
-                transaction.scope.push(scope.clone());
-            }
-        }
-    }
-    if options.reauthenticate {
-        extra.extend(provider.reauthentication_parameters.clone());
-    }
-    extend_by_options(&mut extra, options);
+    let mut extra = further_parameters(context, provider, options, transaction)?;
     if let Some(key) = &transaction.dpop_key {
         extra.insert("dpop_jkt".to_owned(), dpop::kept_key(key)?.thumbprint()); // RFC 9449 section 10
     }
@@ -66,7 +54,51 @@ pub(super) fn authorization_url(
         code_challenge: challenge.as_deref(),
         extra: &extra,
     };
-    request.url().map_err(|error| Error::new(Code::InvalidArgument, format!("parameters: {error}")))
+    let url = request
+        .url()
+        .map_err(|error| Error::new(Code::InvalidArgument, format!("parameters: {error}")))?;
+    Ok(renamed(url, &provider.names.authorization))
+}
+
+/// What goes into the authorization URL by the entry and by the options; what the entry wants for offline access adds to the
+/// scopes too.
+pub(super) fn further_parameters(
+    context: &Context,
+    provider: &Provider,
+    options: &BeginOptions,
+    transaction: &mut Transaction,
+) -> Result<BTreeMap<String, String>> {
+    let mut extra = provider.authorization_parameters.clone();
+    if context.settings.offline {
+        let offline = provider.offline.as_ref().ok_or_else(|| no_offline_way(&provider.name))?;
+        extra.extend(offline.parameters.clone());
+        for scope in &offline.scope {
+            if !transaction.scope.contains(scope) {
+                transaction.scope.push(scope.clone());
+            }
+        }
+    }
+    if options.reauthenticate {
+        extra.extend(provider.reauthentication_parameters.clone());
+    }
+    extend_by_options(&mut extra, options);
+    Ok(extra)
+}
+
+/// The URL with the provider's own names of parameters.
+fn renamed(mut url: Url, names: &BTreeMap<String, String>) -> Url {
+    let query = url.query().unwrap_or_default();
+    let pieces = query.split('&').filter_map(|piece| {
+        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+        match names.get(name).map(String::as_str) {
+            None => Some(piece.to_owned()),
+            Some("") => None,
+            Some(own) => Some(format!("{own}={value}")),
+        }
+    });
+    let query = pieces.collect::<Vec<_>>().join("&");
+    url.set_query(Some(&query));
+    url
 }
 
 fn extend_by_options(extra: &mut BTreeMap<String, String>, options: &BeginOptions) {
@@ -93,12 +125,22 @@ pub(super) async fn exchange(
         code_verifier: transaction.code_verifier.as_ref().map(Secret::expose),
     };
     let dpop_key = transaction.dpop_key.as_ref();
-    let error = match renewal::send(context, provider, &grant, dpop_key, deadline).await? {
+    let mut answer = renewal::send(context, provider, &grant, dpop_key, deadline).await?;
+    if let Some(way) = &provider.exchange
+        && let Answer::Judged(Outcome::Success(first)) = answer
+    {
+        answer = exchanged(context, provider, way, *first, deadline).await?;
+    }
+    let error = match answer {
         Answer::Judged(Outcome::Success(response)) => {
+            let further = further_tokens(context, provider, &response);
             let tokens = renewal::tokens(*response, &transaction.scope, context.settings.now());
             let wanted = if context.settings.dpop == Dpop::Require { DPOP } else { "" };
             match judgement::unusable_type(&tokens, wanted, dpop_key.is_some()) {
-                None => return Ok(tokens),
+                None => {
+                    store_further(context, transaction, further).await;
+                    return Ok(tokens);
+                }
                 Some(reason) => {
                     Error::new(Code::Unsupported, format!("{}: {reason}", provider.name))
                 }
@@ -108,6 +150,59 @@ pub(super) async fn exchange(
         Answer::Judged(outcome) => refusal(outcome, context, provider),
     };
     Err(error.with_grant(&provider.name, &transaction.subject))
+}
+
+/// The answer with the token that lives longer; it has what the first one said besides.
+async fn exchanged(
+    context: &Context,
+    provider: &Provider,
+    way: &AccessTokenRequest,
+    first: TokenResponse,
+    deadline: Duration,
+) -> Result<Answer> {
+    let token = first.access_token.expose();
+    let mut answer = renewal::spend_access_token(context, provider, way, token, deadline).await?;
+    if let Answer::Judged(Outcome::Success(response)) = &mut answer {
+        for (name, value) in first.raw {
+            response.raw.entry(name).or_insert(value);
+        }
+    }
+    Ok(answer)
+}
+
+/// What an answer brings for other slots.
+fn further_tokens(
+    context: &Context,
+    provider: &Provider,
+    response: &TokenResponse,
+) -> Vec<(String, Tokens)> {
+    let read = |(slot, within): (&String, &String)| {
+        let shape = ResponseShape { within: Some(within.clone()), ..provider.response.clone() };
+        let response = TokenResponse::from_fields(response.raw.clone(), &shape).ok()?;
+        let mut tokens = renewal::tokens(response, &[], context.settings.now());
+        tokens.response.clear(); // the rest of the answer is kept once
+        Some((slot.clone(), tokens))
+    };
+    provider.slots.iter().filter_map(read).collect()
+}
+
+/// Keeps them as grants of their own; what fails is told, and takes nothing from the grant of the consent itself.
+async fn store_further(
+    context: &Context,
+    transaction: &Transaction,
+    further: Vec<(String, Tokens)>,
+) {
+    for (slot, tokens) in further {
+        let slot = match transaction.slot.as_str() {
+            "" => slot,
+            own => format!("{own}.{slot}"),
+        };
+        let key = context.settings.key(&transaction.subject, &slot);
+        let consent = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
+        if let Err(error) = super::store(context, &key, consent).await {
+            context.settings.tell(Kind::StoreTrouble, &key, None, error.message());
+        }
+    }
 }
 
 fn refusal(outcome: Outcome, context: &Context, provider: &Provider) -> Error {

@@ -122,7 +122,7 @@ pub(crate) async fn begin(
         ));
     }
     let provider = context.provider().await?;
-    let redirect_uri = redirect_uri(context, &options)?;
+    let redirect_uri = redirect_uri(context, &provider, &options)?;
     let mut transaction = Transaction::new(context, subject, &options, redirect_uri);
     if context.settings.binds_to_key(&provider)? {
         transaction.dpop_key = Some(dpop_key(context, &transaction).await);
@@ -162,9 +162,9 @@ pub(crate) async fn finish(
     callback: &str,
     options: &FinishOptions,
 ) -> Result<Concluded> {
-    let callback = Callback::parse(callback)
-        .map_err(|error| Error::new(Code::InvalidArgument, error.to_string()))?;
     let provider = context.provider().await?;
+    let callback = Callback::parse_named(callback, &provider.names.callback)
+        .map_err(|error| Error::new(Code::InvalidArgument, error.to_string()))?;
     let transaction = match take(context, &provider, &callback, options).await? {
         Taken::Transaction(transaction) => transaction,
         Taken::Before(finished) => return Ok(Concluded::Before(finished)),
@@ -329,12 +329,16 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, given: Consent) -> 
     Err(Error::new(Code::StoreConflict, "the record was written by somebody else again and again"))
 }
 
-fn redirect_uri(context: &Context, options: &BeginOptions) -> Result<Option<String>> {
+fn redirect_uri(
+    context: &Context,
+    provider: &Provider,
+    options: &BeginOptions,
+) -> Result<Option<String>> {
     let Some(text) = options.redirect_uri.as_ref().or(context.settings.redirect_uri.as_ref())
     else {
         return Ok(None);
     };
-    if text != temporary_credentials::OUT_OF_BAND {
+    if text != temporary_credentials::OUT_OF_BAND && !provider.redirect_by_name {
         let url = Url::parse(text).map_err(|error| {
             Error::new(
                 Code::InvalidConfig,

@@ -1,7 +1,7 @@
 //! The three-legged flow of OAuth 1.0a (RFC 5849 section 2).
 
-use super::BeginOptions;
 use super::pending::Transaction;
+use super::{BeginOptions, code};
 use crate::call::{Rejection, sign_now};
 use crate::context::{Context, Settings};
 use crate::error::{Code, Error, Result};
@@ -29,6 +29,11 @@ pub(super) async fn authorization_url(
     let Endpoints::OAuth1 { temporary_credential, authorization, .. } = &provider.endpoints else {
         return Err(Error::new(Code::Internal, "an OAuth 1 flow was begun at an OAuth 2 provider"));
     };
+    let mut parameters = code::further_parameters(context, provider, options, transaction)?;
+    if !transaction.scope.is_empty() {
+        let scope = transaction.scope.join(&provider.scope_separator);
+        parameters.entry(provider.scope_parameter.clone()).or_insert(scope);
+    }
     let callback = transaction.redirect_uri.as_deref().unwrap_or(OUT_OF_BAND);
     let callback = [("oauth_callback", callback)];
     // OAuth Core 1.0 has the callback in the authorization URL, where there is one.
@@ -58,7 +63,7 @@ pub(super) async fn authorization_url(
     }
     let mut url = authorization.clone();
     url.query_pairs_mut().append_pair("oauth_token", credentials.token.expose());
-    url.query_pairs_mut().extend_pairs(with_browser).extend_pairs(&options.parameters);
+    url.query_pairs_mut().extend_pairs(with_browser).extend_pairs(&parameters);
     credentials.token.expose().clone_into(&mut transaction.state);
     transaction.temporary = Some((credentials.token, credentials.token_secret));
     Ok(url)

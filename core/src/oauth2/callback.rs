@@ -6,6 +6,7 @@
 
 use super::error_response::ErrorResponse;
 use crate::secret::{Secret, shown};
+use std::collections::BTreeMap;
 use std::fmt;
 use thiserror::Error;
 use url::form_urlencoded;
@@ -94,12 +95,22 @@ impl Callback {
     /// Reads a full URL, a path with its query, a query with or without `?`, or the body of a
     /// `form_post` answer. A fragment is left aside; a parameter without a value counts as missing.
     pub fn parse(redirect: &str) -> Result<Self, CallbackError> {
-        let parameters: Vec<(String, String)> =
-            form_urlencoded::parse(query_of(redirect).as_bytes())
-                .filter(|(_, value)| !value.is_empty())
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect();
-        Callback::from_parameters(parameters)
+        Callback::from_parameters(parameters_of(redirect).collect())
+    }
+
+    /// Reads the redirect of a provider that has other names for some parameters: its own by those of the standard. A
+    /// parameter under such a name of the standard is none.
+    pub fn parse_named(
+        redirect: &str,
+        own: &BTreeMap<String, String>,
+    ) -> Result<Self, CallbackError> {
+        let standard =
+            |(name, value): (String, String)| match own.iter().find(|(_, own)| **own == name) {
+                Some((standard, _)) => Some((standard.clone(), value)),
+                None if own.contains_key(&name) => None,
+                None => Some((name, value)),
+            };
+        Callback::from_parameters(parameters_of(redirect).filter_map(standard).collect())
     }
 
     /// Reads parameters that a web framework has already decoded.
@@ -116,6 +127,12 @@ impl Callback {
         let owned = |name: &str| parameter(name).map(str::to_owned);
         Ok(Callback { state: owned("state"), iss: owned("iss"), outcome, parameters })
     }
+}
+
+fn parameters_of(redirect: &str) -> impl Iterator<Item = (String, String)> {
+    form_urlencoded::parse(query_of(redirect).as_bytes())
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
 fn has_value((name, value): &(String, String), wanted: &str) -> bool {
@@ -290,5 +307,16 @@ mod tests {
             let shown = format!("{:?}", Callback::parse(redirect).unwrap());
             assert!(!shown.contains("canary"), "{shown}");
         }
+    }
+
+    #[test]
+    fn own_names_of_a_provider_are_read_as_those_of_the_standard_and_these_as_none() {
+        let own = [("code", "auth_code"), ("state", "customField")];
+        let own = own.map(|(standard, own)| (standard.to_owned(), own.to_owned())).into();
+        let callback =
+            Callback::parse_named("/cb?auth_code=c&customField=s&state=x", &own).unwrap();
+        assert_eq!(callback.outcome, CallbackOutcome::Code(Secret::from("c")));
+        assert_eq!(callback.state.as_deref(), Some("s"));
+        assert!(Callback::parse_named("/cb?code=c&state=s", &own).is_err());
     }
 }

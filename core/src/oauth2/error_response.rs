@@ -1,6 +1,7 @@
 //! Error answers (RFC 6749 section 5.2), at any status, and the shapes some providers give them.
 
 use super::json::{self, Fields};
+use super::token_response::BodyStatus;
 use crate::secret::{Secret, shown};
 use serde_json::Value;
 
@@ -25,6 +26,29 @@ impl ErrorResponse {
         standard(&fields, secrets)
             .or_else(|| nested(fields.get("error")?, secrets))
             .or_else(|| nested(fields.get("errors")?.as_array()?.first()?, secrets))
+    }
+
+    /// The same of a provider whose answers say by themselves whether they are one: its error is what they say.
+    #[must_use]
+    pub fn parse_with_status(
+        media_type: Option<&str>,
+        body: &[u8],
+        status: &BodyStatus,
+        secrets: &[&Secret],
+    ) -> Option<Self> {
+        let fields = json::parse_json_or_form(media_type, body).ok()?;
+        let told = match fields.get(&status.field)? {
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text.clone(),
+            _ => return None,
+        };
+        let names = ["error_description", "error", "message"];
+        let description = names.iter().find_map(|name| json::text(&fields, name));
+        (told != status.success.to_string()).then(|| ErrorResponse {
+            error: shown(&told, secrets),
+            error_description: description.map(|text| shown(text, secrets)),
+            error_uri: None,
+        })
     }
 
     /// The error of parameters, as a redirect has them.

@@ -33,4 +33,4 @@ pub use expiry::{Expiry, LifetimeUnit};
 pub use json::BodyError;
 pub use metadata::{Metadata, MetadataError};
 pub use token_request::{Grant, ReservedParameter, TokenRequest};
-pub use token_response::{ResponseShape, TokenResponse, TokenResponseError};
+pub use token_response::{BodyStatus, ResponseShape, TokenResponse, TokenResponseError};

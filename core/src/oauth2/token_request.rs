@@ -119,8 +119,11 @@ impl TokenRequest {
         self.form.push((name.to_owned(), Secret::from(value)));
     }
 
-    /// Gives a parameter the name that a provider has for it.
+    /// Gives a parameter the name that a provider has for it; an empty one leaves it out.
     pub fn rename(&mut self, standard: &str, own: &str) {
+        if own.is_empty() {
+            self.form.retain(|(name, _)| name != standard);
+        }
         for (name, _) in &mut self.form {
             if name == standard {
                 own.clone_into(name);

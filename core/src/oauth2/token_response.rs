@@ -41,6 +41,18 @@ pub struct ResponseShape {
     pub scope_separator: Option<String>,
     /// The type of the access token, where the answer's own is left out or says something else.
     pub token_type: Option<String>,
+    /// Where the answer itself says whether it is one, whatever the status of HTTP.
+    pub status: Option<BodyStatus>,
+}
+
+/// A number in an answer that says whether it is a success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BodyStatus {
+    /// Name of its field.
+    pub field: String,
+    /// What it is in a success; whatever else is the name of an error.
+    pub success: i64,
 }
 
 impl Default for ResponseShape {
@@ -58,6 +70,7 @@ impl Default for ResponseShape {
             scope: "scope".to_owned(),
             scope_separator: None,
             token_type: None,
+            status: None,
         }
     }
 }
@@ -131,7 +144,14 @@ impl TokenResponse {
         body: &[u8],
         shape: &ResponseShape,
     ) -> Result<Self, TokenResponseError> {
-        let raw = json::parse_json_or_form(media_type, body)?;
+        Self::from_fields(json::parse_json_or_form(media_type, body)?, shape)
+    }
+
+    /// Reads the fields of one.
+    pub fn from_fields(
+        raw: Map<String, Value>,
+        shape: &ResponseShape,
+    ) -> Result<Self, TokenResponseError> {
         let fields = fields_within(&raw, shape)?;
         let text = |name: &str| json::text(fields, name);
         let separator = shape.scope_separator.as_deref().unwrap_or(" ");

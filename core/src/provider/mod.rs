@@ -60,6 +60,12 @@ pub struct ProviderTable {
     /// What stands in endpoints as `{name}`, each with a sentence that says what it is; the configuration's
     /// `provider_variables` give the values.
     pub variables: BTreeMap<String, String>,
+    /// How the access token that a code brings becomes one that lives longer, where it does.
+    pub exchange: Option<AccessTokenGrant>,
+    /// How an access token is renewed by itself, where the provider has no refresh tokens.
+    pub renewal: Option<AccessTokenGrant>,
+    /// Tokens that the answer to a code brings besides: by the slot that they are kept in, the name of the object with them.
+    pub slots: BTreeMap<String, String>,
     /// How clients authenticate where the configuration does not say.
     pub client_authentication: Option<ClientAuthenticationMethod>,
     /// How they authenticate at a refresh, where that differs.
@@ -72,6 +78,10 @@ pub struct ProviderTable {
     pub scope_parameter: Option<String>,
     /// What stands between scopes; a space when absent.
     pub scope_separator: Option<String>,
+    /// Names of other parameters, where it has others than the standards.
+    pub names: ParameterNames,
+    /// Whether it knows redirect URIs by names, which are sent in their place.
+    pub redirect_by_name: bool,
     /// Proof Key for Code Exchange; off only where the provider refuses it.
     pub pkce: Pkce,
     /// Algorithms of the DPoP proofs that it takes (RFC 9449 section 5.1); none where it knows no DPoP, or nobody says.
@@ -142,6 +152,58 @@ pub enum TokenIn {
     Header,
     /// A query parameter (section 2.3), which ends in logs; only where there is no other way.
     Query,
+}
+
+/// What a provider calls parameters, by what the standards call them. An empty name leaves the parameter out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ParameterNames {
+    /// In the authorization request.
+    pub authorization: BTreeMap<String, String>,
+    /// In the callback.
+    pub callback: BTreeMap<String, String>,
+    /// In token requests.
+    pub token: BTreeMap<String, String>,
+}
+
+impl ParameterNames {
+    fn check(&self) -> Result<()> {
+        let is_plain = |name: &str| {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        };
+        for (key, names) in [
+            ("authorization", &self.authorization),
+            ("callback", &self.callback),
+            ("token", &self.token),
+        ] {
+            if let Some((standard, _)) = names.iter().find(|(_, own)| !is_plain(own)) {
+                let text = format!(
+                    "provider.names.{key}.{standard}: expected letters, digits, `-`, `.` and `_` only"
+                );
+                return Err(Error::new(Code::InvalidConfig, text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A token request in which an access token is spent for another one, at providers without refresh tokens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessTokenGrant {
+    /// Where it is sent; the token endpoint when absent.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// GET puts token and client secret into the query, which ends in logs; only where there is no other way.
+    #[serde(default)]
+    pub method: TokenRequestMethod,
+    /// Its `grant_type`.
+    pub grant_type: String,
+    /// Name of the parameter with the access token.
+    pub token_parameter: String,
+    /// How clients authenticate, where otherwise than in the code exchange.
+    #[serde(default)]
+    pub client_authentication: Option<ClientAuthenticationMethod>,
 }
 
 /// The protocol of a provider.
@@ -271,6 +333,11 @@ pub(crate) struct Provider {
     pub(crate) client_id_parameter: String,
     pub(crate) scope_parameter: String,
     pub(crate) scope_separator: String,
+    pub(crate) names: ParameterNames,
+    pub(crate) redirect_by_name: bool,
+    pub(crate) exchange: Option<AccessTokenRequest>,
+    pub(crate) renewal: Option<AccessTokenRequest>,
+    pub(crate) slots: BTreeMap<String, String>,
     pub(crate) pkce: Pkce,
     pub(crate) dpop_algorithms: Vec<String>,
     pub(crate) authorization_parameters: BTreeMap<String, String>,
@@ -286,6 +353,13 @@ pub(crate) struct Provider {
     pub(crate) response: ResponseShape,
     pub(crate) iss_in_callback: bool,
     pub(crate) dialect: Dialect,
+}
+
+/// An [`AccessTokenGrant`], ready for use.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessTokenRequest {
+    pub(crate) endpoint: Url,
+    pub(crate) grant: AccessTokenGrant,
 }
 
 /// How a provider speaks OAuth 1.
@@ -351,19 +425,23 @@ impl Provider {
     ) -> Result<Self> {
         table.check_that_it_is_there()?;
         let endpoints = Endpoints::of(&table, variables)?;
-        Self::at(endpoints, table)
+        let reader = EndpointReader { table: &table, variables };
+        let exchange = reader.access_token_request("exchange", table.exchange.as_ref())?;
+        let renewal = reader.access_token_request("renewal", table.renewal.as_ref())?;
+        Ok(Provider { exchange, renewal, ..Self::at(endpoints, table)? })
     }
 
     /// The provider at these endpoints; all else is the table's.
     fn at(endpoints: Endpoints, table: ProviderTable) -> Result<Self> {
         table.rotation.check()?;
+        table.names.check()?;
         let dialect = Dialect::from_table(&table)?;
         let api = table.token_use()?;
         let scope_separator = table.scope_separator.unwrap_or_else(|| " ".to_owned());
         let mut response = table.response;
         response.scope_separator.get_or_insert_with(|| scope_separator.clone());
         let mut reauthentication_parameters = table.reauthentication_parameters;
-        if reauthentication_parameters.is_empty() {
+        if reauthentication_parameters.is_empty() && table.protocol == Protocol::OAuth2 {
             reauthentication_parameters.insert("prompt".to_owned(), "login".to_owned());
         }
         Ok(Provider {
@@ -378,6 +456,11 @@ impl Provider {
                 .unwrap_or_else(|| "client_id".to_owned()),
             scope_parameter: table.scope_parameter.unwrap_or_else(|| "scope".to_owned()),
             scope_separator,
+            names: table.names,
+            redirect_by_name: table.redirect_by_name,
+            exchange: None,
+            renewal: None,
+            slots: table.slots,
             pkce: table.pkce,
             dpop_algorithms: table.dpop_signing_alg_values_supported,
             authorization_parameters: table.authorization_parameters,
@@ -476,6 +559,17 @@ impl EndpointReader<'_> {
                 token,
             },
         })
+    }
+
+    fn access_token_request(
+        &self,
+        key: &str,
+        grant: Option<&AccessTokenGrant>,
+    ) -> Result<Option<AccessTokenRequest>> {
+        let Some(grant) = grant else { return Ok(None) };
+        let endpoint = grant.endpoint.as_ref().or(self.table.token_endpoint.as_ref());
+        let endpoint = self.required(&format!("{key}.endpoint"), endpoint)?;
+        Ok(Some(AccessTokenRequest { endpoint, grant: grant.clone() }))
     }
 
     /// Every variable of the entry has a value, and there is no other.

@@ -36,7 +36,12 @@ pub(crate) fn judge(
     now: UnixMillis,
 ) -> Outcome {
     let media_type = response.header("content-type");
-    let server_error = ErrorResponse::parse(media_type, &response.body, secrets);
+    let told = provider.response.status.as_ref();
+    let server_error = told
+        .and_then(|told| {
+            ErrorResponse::parse_with_status(media_type, &response.body, told, secrets)
+        })
+        .or_else(|| ErrorResponse::parse(media_type, &response.body, secrets));
     match response.status {
         status @ 200..=299 => match tokens(response, provider) {
             // Tokens are never dropped for what else stands beside them.
@@ -65,7 +70,13 @@ fn tokens(
     response: &HttpResponse,
     provider: &Provider,
 ) -> std::result::Result<TokenResponse, TokenResponseError> {
-    TokenResponse::parse(response.header("content-type"), &response.body, &provider.response)
+    let media_type = response.header("content-type");
+    let mut tokens = TokenResponse::parse(media_type, &response.body, &provider.response)?;
+    if provider.renewal.is_some() {
+        // What renews it is the access token itself.
+        tokens.refresh_token.get_or_insert_with(|| tokens.access_token.clone());
+    }
+    Ok(tokens)
 }
 
 fn refusal(

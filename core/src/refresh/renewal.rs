@@ -9,10 +9,13 @@ use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, Sent};
 use crate::jose::dpop::DpopKey;
 use crate::oauth2::{BEARER, DPOP, Grant, TokenRequest, TokenResponse};
-use crate::provider::{Endpoints, Provider, TokenRequestFormat};
+use crate::provider::{
+    AccessTokenRequest, Endpoints, Provider, TokenRequestFormat, TokenRequestMethod,
+};
 use crate::secret::Secret;
 use crate::store::{Entry, Record, StoredAccessToken, Tokens};
 use serde_json::{Map, Value};
+use std::mem;
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -60,6 +63,9 @@ pub(crate) async fn send(
     dpop_key: Option<&Secret>,
     deadline: Duration,
 ) -> Result<Answer> {
+    if let (Grant::RefreshToken { refresh_token, .. }, Some(way)) = (grant, &provider.renewal) {
+        return spend_access_token(context, provider, way, refresh_token, deadline).await;
+    }
     let until = Instant::now() + deadline;
     let key = dpop_key.map(dpop::kept_key).transpose()?;
     let (answer, may_prove_again) = attempt(context, provider, grant, key.as_ref(), until).await?;
@@ -85,31 +91,71 @@ async fn attempt(
     };
     let mut request = TokenRequest::new(grant, &authentication, extra)
         .map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))?;
+    // Before the provider's names hide them.
+    let secrets: Vec<Secret> = context.settings.secrets_in(&request).into_iter().cloned().collect();
     request.rename("client_id", &provider.client_id_parameter);
+    for (standard, own) in &provider.names.token {
+        request.rename(standard, own);
+    }
     let url = token_endpoint(provider, is_refresh)?;
     let request_of = match provider.token_request_format {
         TokenRequestFormat::Form => form_request,
         TokenRequestFormat::Json => json_request,
     };
-    let now = context.settings.now();
-    let proven = key.map(|key| context.proofs.prove(key, "POST", url, None, now));
+    let proven =
+        key.map(|key| context.proofs.prove(key, "POST", url, None, context.settings.now()));
     let left = until.saturating_duration_since(Instant::now());
     let mut post = request_of(url, &request, left);
     post.headers.extend(proven.as_ref().map(Proven::to_header));
-    Ok(match context.http.send_to_provider(post).await {
-        Sent::Unsent(error) => (Answer::NotSent(error.with_provider(&provider.name)), false),
+    let sent = context.http.send_to_provider(post).await;
+    let may_prove_again = match (&proven, &sent) {
+        (Some(proven), Sent::Answered(response)) => {
+            context.proofs.learn(url, proven, response, context.settings.now())
+        }
+        _ => false,
+    };
+    Ok((answer(context, provider, sent, &secrets), may_prove_again))
+}
+
+/// Spends an access token for another one, at a provider that has no refresh tokens or whose first token lives for an hour only.
+pub(crate) async fn spend_access_token(
+    context: &Context,
+    provider: &Provider,
+    way: &AccessTokenRequest,
+    access_token: &str,
+    deadline: Duration,
+) -> Result<Answer> {
+    let AccessTokenRequest { endpoint, grant } = way;
+    let mut request = TokenRequest::default();
+    request.push("grant_type", &grant.grant_type);
+    request.push(&grant.token_parameter, access_token);
+    context
+        .settings
+        .authentication(provider, grant.client_authentication)?
+        .authenticate(&mut request);
+    let mut secrets: Vec<Secret> =
+        context.settings.secrets_in(&request).into_iter().cloned().collect();
+    secrets.push(Secret::from(access_token));
+    let http_request = match grant.method {
+        TokenRequestMethod::Post => form_request(endpoint, &request, deadline),
+        TokenRequestMethod::Get => query_request(endpoint, &request, deadline),
+    };
+    let sent = context.http.send_to_provider(http_request).await;
+    Ok(answer(context, provider, sent, &secrets))
+}
+
+/// What became of it; `secrets` are those that an echo would give away.
+fn answer(context: &Context, provider: &Provider, sent: Sent, secrets: &[Secret]) -> Answer {
+    match sent {
+        Sent::Unsent(error) => Answer::NotSent(error.with_provider(&provider.name)),
         Sent::Ambiguous(error) => {
-            (Answer::Judged(Outcome::Ambiguous(error.with_provider(&provider.name))), false)
+            Answer::Judged(Outcome::Ambiguous(error.with_provider(&provider.name)))
         }
         Sent::Answered(response) => {
-            let now = context.settings.now();
-            let may_prove_again =
-                proven.is_some_and(|proven| context.proofs.learn(url, &proven, &response, now));
-            let secrets = context.settings.secrets_in(&request);
-            let outcome = outcome::judge(&response, provider, &secrets, now);
-            (Answer::Judged(outcome), may_prove_again)
+            let secrets: Vec<&Secret> = secrets.iter().collect();
+            Answer::Judged(outcome::judge(&response, provider, &secrets, context.settings.now()))
         }
-    })
+    }
 }
 
 /// A form posted to one of the provider's endpoints.
@@ -120,6 +166,20 @@ pub(crate) fn form_request(url: &Url, request: &TokenRequest, deadline: Duration
 /// The same as a JSON object.
 fn json_request(url: &Url, request: &TokenRequest, deadline: Duration) -> HttpRequest {
     post(url, request, "application/json", &request.json_body(), deadline)
+}
+
+/// The same in the query: secrets in a URL, for providers that know nothing else.
+fn query_request(url: &Url, request: &TokenRequest, deadline: Duration) -> HttpRequest {
+    let mut with_query = url.clone();
+    let parameters = request.body();
+    let query = match url.query() {
+        None | Some("") => parameters,
+        Some(query) => Secret::new(format!("{query}&{}", parameters.expose())),
+    };
+    with_query.set_query(Some(query.expose()));
+    let posted = post(&with_query, request, "", &Secret::default(), deadline);
+    let headers = posted.headers.into_iter().filter(|(name, _)| name != "content-type").collect();
+    HttpRequest { method: "GET".to_owned(), headers, body: Body::None, ..posted }
 }
 
 fn post(
@@ -158,6 +218,11 @@ fn token_endpoint(provider: &Provider, is_refresh: bool) -> Result<&Url> {
 
 /// The tokens of an answer as they are stored; `requested` are the scopes where the provider does not say.
 pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMillis) -> Tokens {
+    let response_fields = {
+        let tokens: Vec<&Secret> =
+            [&response.access_token].into_iter().chain(&response.refresh_token).collect();
+        further_fields(response.raw, &tokens)
+    };
     Tokens {
         access: vec![StoredAccessToken {
             token: response.access_token,
@@ -173,7 +238,7 @@ pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMil
         }],
         refresh: response.refresh_token,
         refresh_expires_at: response.refresh_token_expiry.map(|expiry| expiry.at(now)),
-        response: further_fields(response.raw),
+        response: response_fields,
     }
 }
 
@@ -194,8 +259,16 @@ fn in_its_usual_case(token_type: Option<String>) -> String {
     usual.map_or(told, str::to_owned)
 }
 
-/// What the answer says beside the tokens; they are stored once, in their own place.
-fn further_fields(mut raw: Map<String, Value>) -> Map<String, Value> {
-    raw.retain(|name, _| !matches!(name.as_str(), "access_token" | "refresh_token"));
+/// What the answer says beside the tokens; they are stored once, in their own place, whatever names and objects they came in.
+fn further_fields(mut raw: Map<String, Value>, tokens: &[&Secret]) -> Map<String, Value> {
+    let is_token = |value: &Value| tokens.iter().any(|token| value == token.expose());
+    raw.retain(|name, value| {
+        !matches!(name.as_str(), "access_token" | "refresh_token") && !is_token(value)
+    });
+    for value in raw.values_mut() {
+        if let Value::Object(fields) = value {
+            *fields = further_fields(mem::take(fields), tokens);
+        }
+    }
     raw
 }
