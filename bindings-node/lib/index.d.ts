@@ -214,6 +214,8 @@ export interface ClientOptions {
   windows?: { soft?: number; hard?: number }
   /** Limits of network steps, in seconds. */
   timeouts?: { connect?: number; request?: number; total?: number }
+  /** Hosts of the API, such as `api.example.org` or `*.example.org`: tokens go to no other. */
+  apiHosts?: string[]
   maxResponseBytes?: number
   userAgent?: string
   /**

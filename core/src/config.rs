@@ -2,6 +2,7 @@
 //! the key and what was expected. The order in which options are set never matters.
 
 use crate::error::{Code, Error, Result};
+use crate::http::domain_of;
 use crate::oauth1::{ParametersIn, SignatureMethod};
 use crate::oauth2::ClientAuthenticationMethod;
 use crate::provider::ProviderTable;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use url::Host;
 
 /// How a client is configured; the keys of `docs/configuration.md`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,6 +90,9 @@ pub struct Config {
     /// How long network steps may take.
     #[serde(default)]
     pub timeouts: Timeouts,
+    /// Hosts of the API, each alone or as `*.example.org` for all below it; where some are given, tokens go to no other.
+    #[serde(default)]
+    pub api_hosts: Vec<String>,
     /// Largest API response body taken, in bytes (default 64 MiB).
     #[serde(default = "default_max_response_bytes")]
     pub max_response_bytes: u64,
@@ -450,6 +455,13 @@ impl Config {
         if self.client_id.is_empty() {
             return Err(Error::new(Code::InvalidConfig, "client_id: is empty; expected text"));
         }
+        let is_host = |host: &&String| Host::parse(domain_of(host).unwrap_or(host)).is_ok();
+        if let Some(host) = self.api_hosts.iter().find(|host| !is_host(host)) {
+            let text = format!(
+                "api_hosts: {host:?} is no host; expected api.example.org or *.example.org"
+            );
+            return Err(Error::new(Code::InvalidConfig, text));
+        }
         Ok(self)
     }
 
@@ -664,7 +676,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_broken_json_is_not_quoted() {
+    fn security_21_a_secret_in_broken_json_is_not_quoted() {
         let error = error(r#"{"client_secret": "s3cret"#);
         assert!(!error.message().contains("s3cret"));
     }

@@ -6,7 +6,7 @@ use crate::detached::{Detached, Listener};
 use crate::dpop::Proofs;
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
-use crate::http::{ClientCertificate, HttpClient, MutualTls};
+use crate::http::{ClientCertificate, HttpClient, MutualTls, is_among};
 use crate::jose::dpop;
 use crate::moving::Registration;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
@@ -23,6 +23,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::OnceCell;
+use url::Url;
 
 /// The settings of a client: the same in every process that it is used in.
 pub(crate) struct Settings {
@@ -38,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) offline: bool,
     pub(crate) windows: WindowOptions,
     pub(crate) timeouts: Timeouts,
+    api_hosts: Vec<String>,
     pub(crate) max_response_bytes: u64,
     pub(crate) user_agent: Option<String>,
     pub(crate) clock: Clock,
@@ -98,6 +100,7 @@ impl Settings {
             offline: config.offline,
             windows: config.windows,
             timeouts: config.timeouts,
+            api_hosts: config.api_hosts.clone(),
             max_response_bytes: config.max_response_bytes,
             user_agent: config.user_agent.clone(),
             clock: Clock::default(),
@@ -113,6 +116,17 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+
+    /// Refuses a URL to which the configuration lets no token go.
+    pub(crate) fn check_api_host(&self, url: &Url) -> Result<()> {
+        let host = url.host_str().unwrap_or_default();
+        if self.api_hosts.is_empty() || is_among(host, &self.api_hosts) {
+            return Ok(());
+        }
+        let text =
+            format!("url: {host} is not among api_hosts; expected {}", self.api_hosts.join(" or "));
+        Err(Error::new(Code::InsecureUrl, text))
     }
 
     /// The first part of the key of every grant of this client registration.

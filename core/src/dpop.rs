@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn each_proof_is_named_anew() {
+    fn security_14_each_proof_is_named_anew() {
         let proofs = Proofs::default();
         let [one, other] = [(); 2].map(|()| claims(&proofs, "https://a.example/"));
         assert_ne!(one["jti"], other["jti"]);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_of_its_origin_alone_and_the_last_one_counts() {
+    fn security_14_a_nonce_is_of_its_origin_alone_and_the_last_one_counts() {
         let proofs = Proofs::default();
         for nonce in ["one", "two"] {
             assert!(!is_answered(&proofs, HERE, &answer(200, &[("dpop-nonce", nonce)], "")));

@@ -1,19 +1,18 @@
 //! Text that must never be shown: it prints as `[redacted]` and is wiped when dropped. What servers say is shown without it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use url::form_urlencoded;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// A token, client secret or verifier.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps the text.
     pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
+        Secret(Zeroizing::new(text.into()))
     }
 
     /// The text itself, for the one place that has to send or store it.
@@ -38,14 +37,26 @@ pub(crate) fn shown(text: &str, secrets: &[&Secret]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         let encoded: String = form_urlencoded::byte_serialize(secret.0.as_bytes()).collect();
-        text = text.replace(&secret.0, "[redacted]").replace(&encoded, "[redacted]");
+        text = text.replace(secret.expose(), "[redacted]").replace(&encoded, "[redacted]");
     }
-    text.chars().take(SHOWN_CHARACTERS).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().take(SHOWN_CHARACTERS).map(|c| if rules_the_line(c) { ' ' } else { c }).collect()
 }
 
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
+/// Whether a character may break a line or turn its direction: a control character, or one of Unicode's that does the same.
+fn rules_the_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Secret::from)
     }
 }
 
@@ -63,7 +74,7 @@ impl From<&str> for Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Secret(text)
+        Secret::new(text)
     }
 }
 
@@ -72,14 +83,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_a_server_are_shown_in_one_bounded_line_without_what_was_sent_to_it() {
+    fn security_25_a_secret_is_wiped_when_it_is_dropped() {
+        fn is_wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+        is_wiped(&Secret::from("text").0); // or this does not compile
+    }
+
+    #[test]
+    fn security_19_words_of_a_server_are_shown_in_one_bounded_line_without_what_was_sent_to_it() {
         let secret = Secret::new("r+/".repeat(300));
         let encoded: String = form_urlencoded::byte_serialize(secret.0.as_bytes()).collect();
-        let echo = format!("wrong token {}\n(refresh_token={encoded})", secret.0);
+        let echo = format!("wrong token {}\n(refresh_token={encoded})", secret.expose());
         assert_eq!(
             shown(&echo, &[&secret, &Secret::default()]),
             "wrong token [redacted] (refresh_token=[redacted])"
         );
         assert_eq!(shown(&"x".repeat(600), &[]).len(), SHOWN_CHARACTERS);
+        assert_eq!(shown("a\u{1b}[31m\u{2028}b\u{202e}c\u{85}", &[]), "a [31m b c ");
     }
 }

@@ -106,7 +106,8 @@ fn dead_sender_with(more: &Value) -> Dead {
 }
 
 #[test]
-fn an_answer_that_the_store_does_not_take_is_used_kept_sealed_and_committed_when_it_does() {
+fn security_13_an_answer_that_the_store_does_not_take_is_used_kept_sealed_and_committed_when_it_does()
+ {
     let (sandbox, folder) = (sandbox(LIFETIME), Folder::new());
     let client = open(&sandbox, &folder, &json!({}));
     wait(consent(&client, &sandbox, "alice"));

@@ -218,7 +218,7 @@ fn too_little_scope_is_no_reason_to_refresh() {
 }
 
 #[test]
-fn a_token_does_not_follow_a_redirect_to_another_origin() {
+fn security_11_a_token_does_not_follow_a_redirect_to_another_origin() {
     let (sandbox, other) = (sandbox(LIFETIME), sandbox(LIFETIME));
     let client = open(&sandbox, "memory:");
     let url = |to: &str| format!("{}/api/redirect?to={to}/api/echo", sandbox.base_url());
@@ -245,7 +245,7 @@ fn redirecting(target: String) -> String {
 }
 
 #[test]
-fn a_token_does_not_come_back_from_another_origin() {
+fn security_11_a_token_does_not_come_back_from_another_origin() {
     let sandbox = sandbox(LIFETIME);
     let client = open(&sandbox, "memory:");
     let chosen_by_another = redirecting(format!("{}/api/me", sandbox.base_url()));
@@ -413,7 +413,7 @@ fn a_caller_who_leaves_leaves_the_refresh_running() {
 }
 
 #[test]
-fn events_tell_what_happened_and_never_a_secret() {
+fn security_21_events_tell_what_happened_and_never_a_secret() {
     let sandbox = sandbox(LIFETIME);
     let events = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&events);
@@ -596,7 +596,7 @@ fn a_forced_refresh_that_must_wait_says_so() {
 }
 
 #[test]
-fn an_echo_of_what_was_sent_is_in_no_error_and_no_event() {
+fn security_21_an_echo_of_what_was_sent_is_in_no_error_and_no_event() {
     let sandbox = sandbox(LIFETIME);
     let environment = Environment { events: Events::Queue, ..Environment::default() };
     let client = Client::open_with(oauth2(&sandbox, "memory:", &json!({})), environment).unwrap();

@@ -72,7 +72,7 @@ fn a_client_whose_clock_is_off_dates_its_proofs_by_the_servers() {
 }
 
 #[test]
-fn a_grant_keeps_its_key_when_the_user_consents_again_and_another_user_has_another() {
+fn security_14_a_grant_keeps_its_key_when_the_user_consents_again_and_another_user_has_another() {
     let sandbox = sandbox(LIFETIME);
     let client = bound(&sandbox, "memory:");
     let thumbprint = |subject: &str| {
@@ -91,7 +91,7 @@ fn a_grant_keeps_its_key_when_the_user_consents_again_and_another_user_has_anoth
 }
 
 #[test]
-fn a_refused_proof_is_no_attempt_to_spend_the_refresh_token_of_a_strict_provider() {
+fn security_14_a_refused_proof_is_no_attempt_to_spend_the_refresh_token_of_a_strict_provider() {
     let options = Options {
         access_token_lifetime: LIFETIME,
         dpop: Dpop::Nonce,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use support::{consent, oauth2, sandbox};
 
 #[test]
-fn a_proxy_sees_no_token() {
+fn security_07_a_proxy_sees_no_token() {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
     let mut child = Command::new(std::env::current_exe().unwrap());

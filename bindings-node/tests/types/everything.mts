@@ -61,6 +61,7 @@ const options: ClientOptions = {
   detached: 'auto',
   windows: { soft: 60 },
   timeouts: { total: 5 },
+  apiHosts: ['api.example.org'],
   onEvent: (event: GrantEvent) => console.log(event.event, event.grantId?.length, event.detail),
 }
 

@@ -76,6 +76,7 @@ class Config(TypedDict, total=False):
     state_dir: str | os.PathLike[str]
     windows: Mapping[str, float]
     timeouts: Mapping[str, float]
+    api_hosts: Sequence[str]
     max_response_bytes: int
     user_agent: str
 

@@ -162,3 +162,15 @@ fn a_sandbox_whose_port_is_taken_says_so() {
     assert_eq!(ran.status, 4);
     assert!(ran.stderr.contains(&taken), "{}", ran.stderr);
 }
+
+#[test]
+fn security_deviations_are_shown_by_providers_show() {
+    let scene = Scene::new();
+    for (name, key, value) in [("slack", "pkce", "off"), ("foursquare", "token_in", "query")] {
+        let told = scene.run(&["providers", "show", name, "--json"]);
+        assert_eq!(error(&told.stdout)[key], value, "{name}");
+        let told = scene.run(&["providers", "show", name]).stdout;
+        let shown = |line: &str| line.contains(key) && line.contains(value);
+        assert!(told.lines().any(shown), "{told}");
+    }
+}

@@ -42,6 +42,7 @@ pub(crate) async fn call(
     let limit = request.max_response_bytes.unwrap_or(settings.max_response_bytes);
     let entry = settings.entry(request.resource.as_deref(), request.scope.as_ref())?;
     let prepared = Prepared::from_request(request)?;
+    settings.check_api_host(&prepared.url)?;
     let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
     let call = Call { refresher, prepared, entry, limit, deadline };
     let record = refresher.ensure(key, &want, deadline).await?;
@@ -287,6 +288,7 @@ pub(crate) async fn headers(
     let settings = &refresher.context.settings;
     let entry = settings.entry(options.resource.as_deref(), options.scope.as_ref())?;
     let url = body::parse_url(url)?;
+    settings.check_api_host(&url)?;
     if let Some(nonce) = &options.dpop_nonce
         && !refresher.context.proofs.remember_nonce(&url, nonce)
     {

@@ -42,6 +42,23 @@ pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
     one.origin() == other.origin()
 }
 
+/// Whether a host is one of these, or below one that is written as `*.example.org`.
+pub(crate) fn is_among(host: &str, hosts: &[String]) -> bool {
+    hosts.iter().any(|known| match domain_of(known) {
+        None => host.eq_ignore_ascii_case(known),
+        Some(domain) => host
+            .len()
+            .checked_sub(domain.len() + 1)
+            .and_then(|below| host.split_at_checked(below)?.1.strip_prefix('.'))
+            .is_some_and(|end| end.eq_ignore_ascii_case(domain)),
+    })
+}
+
+/// What stands behind `*.`.
+pub(crate) fn domain_of(hosts: &str) -> Option<&str> {
+    hosts.strip_prefix("*.")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,8 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn http_is_for_loopback_addresses_however_they_are_written_and_for_nothing_that_looks_like_one()
-    {
+    fn security_07_http_is_for_loopback_addresses_however_they_are_written_and_for_nothing_that_looks_like_one()
+     {
         for text in ["http://127.0.0.1/", "http://127.1:80/", "http://[::1]/", "http://LOCALHOST/"]
         {
             assert!(check_url(&url(text), "url").is_ok(), "{text}");
@@ -77,7 +94,18 @@ mod tests {
     }
 
     #[test]
-    fn nobody_far_away_leads_to_what_listens_on_this_machine_only() {
+    fn security_11_a_host_is_below_a_domain_only_behind_a_dot() {
+        let hosts = ["api.example".to_owned(), "*.example.org".to_owned()];
+        for host in ["api.example", "API.example", "a.example.org", "a.b.Example.org"] {
+            assert!(is_among(host, &hosts), "{host}");
+        }
+        for host in ["example.org", "notexample.org", "a.example.org.evil", "evilapi.example", ""] {
+            assert!(!is_among(host, &hosts), "{host}");
+        }
+    }
+
+    #[test]
+    fn security_11_nobody_far_away_leads_to_what_listens_on_this_machine_only() {
         let (far, here) = (url("https://api.example/"), url("http://127.0.0.1:8500/v1/kv"));
         assert!(check_followed(&far, &here, "redirect").is_err());
         assert!(check_followed(&here, &far, "redirect").is_ok());

@@ -420,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn plaintext_goes_over_tls_or_to_this_machine_only() {
+    fn security_22_plaintext_goes_over_tls_or_to_this_machine_only() {
         let sign_at = |text: &str| {
             let url = url(text);
             let request = Request::new("GET", &url);

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn id_and_secret_are_form_encoded_before_basic() {
+    fn security_10_id_and_secret_are_form_encoded_before_basic() {
         let value = basic("https://client.example/ü", "a:b c&d%~");
         let encoded = value.expose().strip_prefix("Basic ").unwrap();
         assert_eq!(

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn document_of_another_issuer_is_refused_even_if_only_a_slash_differs() {
+    fn security_06_document_of_another_issuer_is_refused_even_if_only_a_slash_differs() {
         for found in ["https://a.example/", "https://A.example", "https://evil.example"] {
             let body = format!(r#"{{"issuer":"{found}"}}"#);
             let error = Metadata::parse("https://a.example", None, body.as_bytes()).unwrap_err();

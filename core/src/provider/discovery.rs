@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_from_afar_names_no_endpoint_on_this_machine() {
+    fn security_06_metadata_from_afar_names_no_endpoint_on_this_machine() {
         let named = |token| discovered("https://as.example", token);
         assert!(named("https://as.example/t").is_ok());
         assert_eq!(named("http://127.0.0.1/t").unwrap_err().code(), Code::InsecureUrl);
