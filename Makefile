@@ -1,4 +1,4 @@
-.PHONY: demo kill-test test storm lint bench generate clean
+.PHONY: demo kill-test test storm fuzz lint bench generate clean
 
 demo:      ## One grant, five languages, 20 seconds: ends with a table from the provider's journal.
 	@scripts/setup demo
@@ -15,6 +15,9 @@ test:      ## All tests of all languages.
 storm:     ## Five languages, five stores, three servers and harm done on purpose: ends with the table (about an hour).
 	@scripts/setup test
 	@scripts/storm
+
+fuzz:      ## Each fuzz target for ten minutes; what breaks a promise is left in target/fuzz.
+	@scripts/fuzz
 
 lint:      ## Formatting, lints and drift of generated files.
 	@scripts/setup test

@@ -42,6 +42,9 @@ mod detached;
 mod dpop;
 mod error;
 mod event;
+#[cfg(feature = "fuzz-access")]
+#[doc(hidden)]
+pub mod fuzz_access;
 mod grant;
 mod helper;
 mod http;

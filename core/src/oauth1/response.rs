@@ -5,7 +5,7 @@
 
 use super::encoding::decode;
 use crate::challenge;
-use crate::secret::Secret;
+use crate::secret::{Secret, shown};
 use serde_json::{Map, Value};
 use std::fmt;
 use thiserror::Error;
@@ -97,7 +97,7 @@ pub struct ResponseError {
     found: String,
 }
 
-/// What a server reports with `oauth_problem`.
+/// What a server reports with `oauth_problem`: text for people and logs, in one line of at most 500 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Such as `token_rejected`, `token_revoked`, `timestamp_refused`, `nonce_used`, `user_refused`.
@@ -131,12 +131,13 @@ impl Problem {
     }
 
     fn new(parameter: impl Fn(&str) -> Option<String>) -> Option<Self> {
-        let problem = parameter("oauth_problem")?;
+        let text = |name: &str| parameter(name).map(|text| shown(&text, &[]));
+        let problem = text("oauth_problem")?;
         let acceptable_timestamps = parameter("oauth_acceptable_timestamps").and_then(|range| {
             let (first, last) = range.split_once('-')?;
             Some((first.parse().ok()?, last.parse().ok()?))
         });
-        Some(Problem { problem, advice: parameter("oauth_problem_advice"), acceptable_timestamps })
+        Some(Problem { problem, advice: text("oauth_problem_advice"), acceptable_timestamps })
     }
 }
 
@@ -177,7 +178,7 @@ impl<'a> Fields<'a> {
             Some(b'{' | b'[') => "what looks like JSON",
             Some(_) => "another text",
         };
-        let media_type = self.media_type.unwrap_or("no media type");
+        let media_type = shown(self.media_type.unwrap_or("no media type"), &[]);
         format!("{kind} ({media_type}, {} bytes)", self.body.len())
     }
 }
@@ -247,6 +248,9 @@ mod tests {
         let problem = Problem::find([], body).unwrap();
         assert_eq!((problem.problem.as_str(), problem.advice), ("timestamp_refused", None));
         assert_eq!(problem.acceptable_timestamps, Some((1000, 1600)));
+        let body = format!("oauth_problem=a%0D%0Ab&oauth_problem_advice={}", "x".repeat(600));
+        let problem = Problem::find([], body.as_bytes()).unwrap();
+        assert_eq!((problem.problem.as_str(), problem.advice.unwrap().len()), ("a  b", 500));
         assert_eq!(Problem::find([r#"OAuth realm="x""#], b"<html>"), None);
     }
 

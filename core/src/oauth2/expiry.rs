@@ -32,6 +32,9 @@ const LONGEST_LIFETIME: f64 = 3_653.0 * 86_400.0;
 /// A number from this on counts milliseconds since 1970: as seconds it would be the year 5138.
 const MILLISECONDS: f64 = 1e11;
 
+/// The end of the year 9999, in Unix milliseconds.
+const LATEST: i64 = 253_402_300_799_999;
+
 impl Expiry {
     /// The time in Unix milliseconds of what an answer told that arrived at `now`.
     #[must_use]
@@ -63,7 +66,12 @@ impl Expiry {
         let milliseconds = if number >= MILLISECONDS { number } else { number * 1000.0 };
         #[expect(clippy::cast_possible_truncation)]
         let milliseconds = milliseconds as i64;
-        (milliseconds > 0).then_some(Expiry::At(milliseconds))
+        Self::at_time(milliseconds)
+    }
+
+    /// A time that clocks can count from: what is before 1970 or beyond the year 9999 says nothing of a token.
+    fn at_time(milliseconds: i64) -> Option<Self> {
+        (1..=LATEST).contains(&milliseconds).then_some(Expiry::At(milliseconds))
     }
 
     /// Reads a field that is a lifetime here and a time there.
@@ -103,7 +111,7 @@ fn date_and_time(text: &str) -> Option<Expiry> {
         civil.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp())
     };
     let time = zoned.or_else(utc).ok()?;
-    Some(Expiry::At(time.as_millisecond()))
+    Expiry::at_time(time.as_millisecond())
 }
 
 #[cfg(test)]
@@ -157,6 +165,9 @@ mod tests {
             assert_eq!(Expiry::of_time(&told), at, "{told}");
             assert_eq!(Expiry::of_either(&told), at, "{told}");
         }
+        let beyond = [json!(1e300), json!("10000000000"), json!(-1), json!("1960-01-01T00:00:00Z")];
+        assert_eq!(beyond.iter().find_map(Expiry::of_time), Some(Expiry::At(10_000_000_000_000)));
+        assert_eq!(Expiry::of_time(&json!(253_402_300_800_000_i64)), None);
         for nothing in [json!(null), json!(0), json!("soon"), json!({}), json!("")] {
             assert_eq!(Expiry::of_time(&nothing), None, "{nothing}");
             assert_eq!(Expiry::of_either(&nothing), None, "{nothing}");

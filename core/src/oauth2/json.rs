@@ -2,6 +2,7 @@
 //!
 //! The body is never quoted in an error: what cannot be read may still hold a token.
 
+use crate::secret::shown;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -154,5 +155,5 @@ fn trimmed(body: &[u8]) -> &[u8] {
 }
 
 fn described(media_type: Option<&str>) -> String {
-    media_type.unwrap_or("no media type").to_owned()
+    media_type.map_or_else(|| "no media type".to_owned(), |media_type| shown(media_type, &[]))
 }

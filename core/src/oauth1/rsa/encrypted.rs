@@ -25,6 +25,9 @@ impl Pbkdf2<'_> {
     }
 }
 
+/// More than anybody makes, and a few seconds of work: a key of four thousand million iterations would never open.
+const MAX_ITERATIONS: u32 = 10_000_000;
+
 const PBES2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d";
 const PBKDF2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c";
 
@@ -52,6 +55,9 @@ pub(super) fn parse(der: &[u8]) -> Result<EncryptedKey<'_>, KeyError> {
 fn pbkdf2_parameters(mut parameters: Der<'_>) -> Result<Pbkdf2<'_>, KeyError> {
     let salt = parameters.octet_string()?;
     let iterations = parameters.integer()?;
+    if iterations > MAX_ITERATIONS {
+        return Err(KeyError::TooManyIterations(iterations));
+    }
     // The length of the key, which the cipher tells too.
     parameters.optional(INTEGER);
     let prf = match parameters.optional(SEQUENCE) {
@@ -119,5 +125,23 @@ impl<'a> Der<'a> {
         let (contents, rest) = after.split_at_checked(length)?;
         self.0 = rest;
         Some(contents)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_would_never_open_is_refused_at_once() {
+        let parameters = |iterations: &[u8]| {
+            let der = [&[OCTET_STRING, 1, 0, INTEGER, 4][..], iterations].concat();
+            pbkdf2_parameters(Der(&der)).map(|derivation| derivation.iterations)
+        };
+        assert_eq!(parameters(&[0, 0x98, 0x96, 0x80]), Ok(10_000_000));
+        assert_eq!(
+            parameters(&[0, 0x98, 0x96, 0x81]),
+            Err(KeyError::TooManyIterations(10_000_001))
+        );
     }
 }

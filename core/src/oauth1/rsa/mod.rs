@@ -68,6 +68,9 @@ pub enum KeyError {
          and AES or triple DES in CBC mode"
     )]
     UnknownEncryption,
+    /// Opening it would take for ever.
+    #[error("is encrypted with {0} iterations of PBKDF2; expected at most 10,000,000")]
+    TooManyIterations(u32),
     /// It is encrypted.
     #[error("is missing, and the private key is encrypted; expected its passphrase")]
     NoPassphrase,
@@ -152,6 +155,9 @@ pub(super) mod tests {
         for label in ["CERTIFICATE", "PUBLIC KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY"] {
             assert_eq!(refusal(&labelled(label), None), KeyError::WrongKind(label.to_owned()));
         }
+        let long = "A".repeat(1000);
+        let KeyError::WrongKind(told) = refusal(&labelled(&long), None) else { panic!("a kind") };
+        assert!(told.len() < 100, "{told}");
         for text in ["", "s3cret", "-----BEGIN PRIVATE KEY-----\nMIIC", "-----BEGIN a-----"] {
             assert_eq!(refusal(text, None), KeyError::NotPem);
         }

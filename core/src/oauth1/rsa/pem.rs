@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 /// Bytes that are wiped.
 pub(super) type Wiped = Zeroizing<Vec<u8>>;
 
+/// How much of a label is told.
+const LONGEST_LABEL: usize = 60;
+
 /// A private key as its block holds it.
 pub(super) enum PrivateKey {
     Pkcs1(Wiped),
@@ -29,7 +32,7 @@ pub(super) fn private_key(text: &str) -> Result<PrivateKey, KeyError> {
         "RSA PRIVATE KEY" => block.pkcs1(),
         "PRIVATE KEY" => Ok(PrivateKey::Pkcs8(decode(block.body)?)),
         "ENCRYPTED PRIVATE KEY" => Ok(PrivateKey::EncryptedPkcs8(decode(block.body)?)),
-        label => Err(KeyError::WrongKind(label.to_owned())),
+        label => Err(KeyError::WrongKind(label.chars().take(LONGEST_LABEL).collect())),
     }
 }
 
