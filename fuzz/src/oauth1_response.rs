@@ -1,6 +1,6 @@
 //! The answer of an OAuth 1.0 server: a line with its media type, one with its `WWW-Authenticate`, body.
 
-use crate::said::{assert_error_is_fit, assert_is_one_line, with_canary};
+use crate::said::{assert_error_is_fit, assert_is_one_line, with_canary, without_canary};
 use crate::split_line;
 use evergrant::oauth1::{Problem, TemporaryCredentials, TokenCredentials};
 use url::form_urlencoded;
@@ -8,14 +8,14 @@ use url::form_urlencoded;
 pub(crate) fn holds(input: &[u8]) {
     let (media_type, rest) = split_line(input);
     let (www_authenticate, body) = split_line(rest);
-    let body = with_canary(body);
-    match TemporaryCredentials::parse(Some(media_type), &body) {
+    let (media_type, body) = (without_canary(media_type), with_canary(body));
+    match TemporaryCredentials::parse(Some(&media_type), &body) {
         Ok(credentials) => {
             assert!(!credentials.token.is_empty() && !credentials.token_secret.is_empty());
         }
         Err(error) => assert_error_is_fit(&error),
     }
-    match TokenCredentials::parse(Some(media_type), &body) {
+    match TokenCredentials::parse(Some(&media_type), &body) {
         Ok(credentials) => {
             assert!(!credentials.token.is_empty() && !credentials.token_secret.is_empty());
             assert!(credentials.expires_in != Some(0));

@@ -12,6 +12,11 @@ pub(crate) fn with_canary(input: &[u8]) -> Vec<u8> {
     pieces.join(CANARY.as_bytes())
 }
 
+/// A text that is no secret, such as a media type, without one that got in.
+pub(crate) fn without_canary(text: &str) -> String {
+    text.replace(CANARY, "")
+}
+
 /// One line of bounded length, and nothing in it that rules a terminal or a log.
 pub(crate) fn assert_is_one_line(text: &str) {
     assert!(text.chars().count() <= LONGEST, "{} bytes are said", text.len());

@@ -1,6 +1,6 @@
 //! The answer of a token endpoint: a line with the name of the catalogue entry whose shape it has, one with its media type, body.
 
-use crate::said::{assert_error_is_fit, with_canary};
+use crate::said::{assert_error_is_fit, with_canary, without_canary};
 use crate::split_line;
 use evergrant::Secret;
 use evergrant::oauth2::{Expiry, ResponseShape, TokenResponse};
@@ -20,8 +20,9 @@ const END_OF_TIME: i64 = 253_402_300_799_999;
 pub(crate) fn holds(input: &[u8]) {
     let (entry, rest) = split_line(input);
     let (media_type, body) = split_line(rest);
+    let media_type = without_canary(media_type);
     let shape = SHAPES.get(entry).cloned().unwrap_or_default();
-    match TokenResponse::parse(Some(media_type), &with_canary(body), &shape) {
+    match TokenResponse::parse(Some(&media_type), &with_canary(body), &shape) {
         Ok(response) => {
             assert_is_usable(&response);
             assert_debug_has_no_token(&response);

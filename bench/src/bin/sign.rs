@@ -69,6 +69,7 @@ impl Case {
             self.token_secret.as_str(),
         );
         oauth1_request::Builder::with_token(token, oauth1_request::HMAC_SHA1)
+            .version(true)
             .nonce(self.nonce.as_str())
             .timestamp(std::num::NonZeroU64::new(self.timestamp).expect("the case has a time"))
             .post(url, &oauth1_request::ParameterList::new(parameters))
