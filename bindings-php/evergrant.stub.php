@@ -160,7 +160,7 @@ namespace Evergrant {
 
         /**
          * The headers that authorize one request with any HTTP client. Options: form, refused (what met a 401), challenge
-         * (what came with it), resource, scope, timeout.
+         * (what came with it), dpop_nonce, resource, scope, timeout.
          *
          * @return array of values by name
          */

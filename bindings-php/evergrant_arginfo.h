@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 19d8e4c4c80241de65a8eace29aeba3eeb29a60e */
+ * Stub hash: 66ab11775c98d87b3d6ab9af5d6f959f3ca1e642 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_check_store, 0, 1, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, store, IS_OBJECT, 0)

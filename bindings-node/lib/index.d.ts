@@ -200,6 +200,13 @@ export interface ClientOptions {
   signatureMethod?: SignatureMethod
   parametersIn?: ParametersIn
   realm?: string
+  /** PEM with the certificate of mutual TLS (RFC 8705); its key may be in it. */
+  clientCertificate?: string | { env: string } | { file: string }
+  clientCertificateKey?: string | { env: string } | { file: string }
+  /** Whether APIs are shown the certificate, too. */
+  tlsClientCertificateBoundAccessTokens?: boolean
+  /** Whether tokens are bound to a key of the grant's own (RFC 9449). */
+  dpop?: boolean | 'auto'
   redirectUri?: string
   scope?: string | string[]
   /** Ask for whatever this provider needs to give a refresh token. */
@@ -249,7 +256,12 @@ export type SignatureMethod =
 /** OAuth 1.0a: where the protocol parameters go. */
 export type ParametersIn = 'header' | 'body' | 'query'
 
-export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'none'
+export type ClientAuthentication =
+  | 'client_secret_basic'
+  | 'client_secret_post'
+  | 'tls_client_auth'
+  | 'self_signed_tls_client_auth'
+  | 'none'
 
 /** A provider that is not in the catalogue. */
 export interface ProviderTable {
@@ -382,6 +394,8 @@ export interface HeaderOptions extends CallOptions, TokenChoice {
   refused?: string
   /** What came with that 401, a line each: `WWW-Authenticate`, and the body. It says whether another token may help. */
   challenge?: string
+  /** What `DPoP-Nonce` said beside it (RFC 9449). */
+  dpopNonce?: string
 }
 
 export interface ForceOptions extends CallOptions {
@@ -415,6 +429,8 @@ export interface PutTokens extends Abortable {
   tokenSecret?: string
   tokenType?: string
   refreshToken?: string
+  /** The key that tokens of the type `DPoP` are bound to: a private key on P-256 in PEM (PKCS #8). */
+  dpopKey?: string
   /** Seconds. */
   expiresIn?: number
   /** Unix **seconds**, as token responses have it. */

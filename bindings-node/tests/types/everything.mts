@@ -62,6 +62,10 @@ const options: ClientOptions = {
   windows: { soft: 60 },
   timeouts: { total: 5 },
   apiHosts: ['api.example.org'],
+  clientCertificate: { file: 'certificate.pem' },
+  clientCertificateKey: { file: 'key.pem' },
+  tlsClientCertificateBoundAccessTokens: true,
+  dpop: 'auto',
   onEvent: (event: GrantEvent) => console.log(event.event, event.grantId?.length, event.detail),
 }
 
@@ -99,7 +103,7 @@ await grant.forget()
 await grant.inspect({ signal })
 const exported: GrantDocument = await grant.export({ signal })
 await client.put('alice', { document: exported.text })
-await client.put('alice', { refreshToken: 'text', expiresIn: 10, scope: 'a b' })
+await client.put('alice', { refreshToken: 'text', dpopKey: 'text', expiresIn: 10, scope: 'a b' })
 const list: Inspection[] = await client.list()
 const due: DueGrant[] = await client.due({ within: 600, limit: 10, after: { subject: 'alice' }, signal })
 const report: DueReport = await client.refreshDue({ within: 600, concurrency: 4, limit: 10, signal })

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
     from ._store import TokenStore
@@ -66,6 +66,13 @@ class Config(TypedDict, total=False):
     signature_method: str
     parameters_in: str
     realm: str
+    client_certificate: str | Mapping[str, str]
+    """PEM with the certificate of mutual TLS (RFC 8705); its key may be in it."""
+    client_certificate_key: str | Mapping[str, str]
+    tls_client_certificate_bound_access_tokens: bool
+    """Whether APIs are shown the certificate, too."""
+    dpop: bool | Literal["auto"]
+    """Whether tokens are bound to a key of the grant's own (RFC 9449)."""
     redirect_uri: str
     scope: str | Sequence[str]
     offline: bool
@@ -115,6 +122,8 @@ class PutTokens(TypedDict, total=False):
     """OAuth 1's."""
     token_type: str | None
     refresh_token: str | None
+    dpop_key: str | None
+    """The key that tokens of the type ``DPoP`` are bound to: a private key on P-256 in PEM (PKCS #8)."""
     expires_in: float | None
     expires_at: float | None
     """Unix seconds."""
@@ -143,6 +152,8 @@ class HeaderOptions(TypedDict, total=False):
     """The ``Authorization`` value, or the token, that met a 401: headers for sending the request once more."""
     challenge: str | None
     """What came with that 401, a line each: ``WWW-Authenticate``, and the body. It says whether another token may help."""
+    dpop_nonce: str | None
+    """What ``DPoP-Nonce`` said beside it (RFC 9449)."""
     resource: str | None
     """For which resource the token is to be, as for ``access_token``."""
     scope: str | Sequence[str] | None

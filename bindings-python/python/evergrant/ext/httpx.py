@@ -31,7 +31,12 @@ class Auth(httpx.Auth):
             challenge = f"{response.headers.get('www-authenticate', '')}\n{response.text}"
             try:
                 headers = self._grant.headers(
-                    request.method, str(request.url), form=form, refused=refused, challenge=challenge
+                    request.method,
+                    str(request.url),
+                    form=form,
+                    refused=refused,
+                    challenge=challenge,
+                    dpop_nonce=response.headers.get("dpop-nonce"),
                 )
             except NeedsConsentError:
                 raise
@@ -57,7 +62,12 @@ class AsyncAuth(httpx.Auth):
             challenge = f"{response.headers.get('www-authenticate', '')}\n{response.text}"
             try:
                 headers = await self._grant.headers(
-                    request.method, str(request.url), form=form, refused=refused, challenge=challenge
+                    request.method,
+                    str(request.url),
+                    form=form,
+                    refused=refused,
+                    challenge=challenge,
+                    dpop_nonce=response.headers.get("dpop-nonce"),
                 )
             except NeedsConsentError:
                 raise

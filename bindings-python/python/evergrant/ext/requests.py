@@ -27,13 +27,22 @@ class Auth(AuthBase):
         return r
 
     def _headers(
-        self, request: PreparedRequest, refused: str | None = None, challenge: str | None = None
+        self,
+        request: PreparedRequest,
+        refused: str | None = None,
+        challenge: str | None = None,
+        dpop_nonce: str | None = None,
     ) -> dict[str, str]:
         form = None
         if is_form(request.headers.get("content-type")) and isinstance(request.body, bytes | str):
             form = parameters(request.body)
         return self._grant.headers(
-            request.method or "GET", request.url or "", form=form, refused=refused, challenge=challenge
+            request.method or "GET",
+            request.url or "",
+            form=form,
+            refused=refused,
+            challenge=challenge,
+            dpop_nonce=dpop_nonce,
         )
 
     def _replay(self, response: Response, **kwargs: Any) -> Response:
@@ -43,7 +52,7 @@ class Auth(AuthBase):
             return response
         challenge = f"{response.headers.get('www-authenticate', '')}\n{response.text}"
         try:
-            headers = self._headers(response.request, refused, challenge)
+            headers = self._headers(response.request, refused, challenge, response.headers.get("dpop-nonce"))
         except NeedsConsentError:
             raise
         except Error:
