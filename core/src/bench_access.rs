@@ -37,7 +37,7 @@ impl StoredGrant {
     /// What the store does for one renewal: lease with intent, commit.
     pub async fn lease_and_commit(&mut self) -> Result<()> {
         let ttl = Duration::from_secs(30);
-        match self.store.acquire(&self.key, &self.owner, ttl, self.record.updated_at).await? {
+        match self.store.acquire(&self.key, &self.owner, ttl).await? {
             Acquired::Held(held) => self.commit_under(held.fencing).await,
             _ => Err(gone()),
         }
