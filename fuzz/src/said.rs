@@ -31,7 +31,7 @@ pub(crate) fn assert_says_no_secret(text: &str) {
 }
 
 /// Neither what people read nor what programmers read of an error has the secret.
-pub(crate) fn assert_error_is_fit(error: &(impl std::error::Error + std::fmt::Debug)) {
+pub(crate) fn assert_error_is_fit(error: &impl std::error::Error) {
     assert_says_no_secret(&error.to_string());
     assert!(!format!("{error:?}").contains(CANARY), "{error:?}");
 }
