@@ -42,6 +42,13 @@ const RANDOM: &[&str] = &[
     "oauth_signature",
     "oauth_timestamp",
     "nonce",
+    "dpop_jkt",
+];
+
+/// Texts that are random in every run wherever they stand: what the sandbox issues, and proofs of a key (RFC 9449).
+const RANDOM_TEXTS: &[(&str, &str)] = &[
+    ("issued", r"sbx\.[a-z_]*\.?[A-Za-z0-9_-]{16,}"),
+    ("proof", r"eyJ0eXAiOiJkcG9wK2p3dCI[\w-]+\.[\w-]+\.[\w-]+"),
 ];
 
 /// Keys that name the program or the connection and not what it did.
@@ -133,10 +140,11 @@ impl Names {
                 self.name(&key, &value);
             }
         }
-        let issued =
-            Regex::new(r"sbx\.[a-z_]*\.?[A-Za-z0-9_-]{16,}").expect("the pattern is valid");
-        for found in issued.find_iter(text) {
-            self.name("issued", found.as_str());
+        for (name, pattern) in RANDOM_TEXTS {
+            let pattern = Regex::new(pattern).expect("the pattern is valid");
+            for found in pattern.find_iter(text) {
+                self.name(name, found.as_str());
+            }
         }
         let oauth1 = Regex::new(r#"(oauth_[a-z]+)="([^"]*)""#).expect("the pattern is valid");
         for found in oauth1.captures_iter(text).filter(|found| RANDOM.contains(&&found[1])) {
@@ -203,6 +211,7 @@ mod tests {
             replies: vec![
                 json!({"ok": {"url": format!("{base}/authorize?state={state}"), "state": state}}),
                 json!({"error": {"code": "provider_error", "message": format!("{base} said {status}")}}),
+                json!({"ok": [["DPoP", format!("eyJ0eXAiOiJkcG9wK2p3dCIsImEi.{state}.{state}")]]}),
             ],
             ..Transcript::default()
         };
@@ -215,6 +224,7 @@ mod tests {
         let other = transcript("bbbbbbbbbbbbbbbbB2", 4002, 500);
         assert_eq!(differences(&one, &other), []);
         assert_eq!(one["replies"][0]["ok"]["state"], "<state 1>");
+        assert_eq!(one["replies"][2]["ok"][0][1], "<proof 1>");
         assert_eq!(one["replies"][1]["error"]["code"], "provider_error");
     }
 
