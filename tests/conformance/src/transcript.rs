@@ -5,6 +5,7 @@ use regex::Regex;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Everything that one testee did in one case.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -46,10 +47,17 @@ const RANDOM: &[&str] = &[
 ];
 
 /// Texts that are random in every run wherever they stand: what the sandbox issues, and proofs of a key (RFC 9449).
-const RANDOM_TEXTS: &[(&str, &str)] = &[
-    ("issued", r"sbx\.[a-z_]*\.?[A-Za-z0-9_-]{16,}"),
-    ("proof", r"eyJ0eXAiOiJkcG9wK2p3dCI[\w-]+\.[\w-]+\.[\w-]+"),
-];
+static RANDOM_TEXTS: LazyLock<[(&str, Regex); 2]> = LazyLock::new(|| {
+    let pattern = |text| Regex::new(text).expect("the pattern is valid");
+    [
+        ("issued", pattern(r"sbx\.[a-z_]*\.?[A-Za-z0-9_-]{16,}")),
+        ("proof", pattern(r"eyJ0eXAiOiJkcG9wK2p3dCI[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}")),
+    ]
+});
+
+/// A parameter of an OAuth 1.0a header.
+static OAUTH1_PARAMETER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(oauth_[a-z]+)="([^"]*)""#).expect("the pattern is valid"));
 
 /// Keys that name the program or the connection and not what it did.
 const LEFT_OUT: &[&str] =
@@ -140,14 +148,14 @@ impl Names {
                 self.name(&key, &value);
             }
         }
-        for (name, pattern) in RANDOM_TEXTS {
-            let pattern = Regex::new(pattern).expect("the pattern is valid");
+        for (name, pattern) in &*RANDOM_TEXTS {
             for found in pattern.find_iter(text) {
                 self.name(name, found.as_str());
             }
         }
-        let oauth1 = Regex::new(r#"(oauth_[a-z]+)="([^"]*)""#).expect("the pattern is valid");
-        for found in oauth1.captures_iter(text).filter(|found| RANDOM.contains(&&found[1])) {
+        for found in
+            OAUTH1_PARAMETER.captures_iter(text).filter(|found| RANDOM.contains(&&found[1]))
+        {
             self.name(&found[1], &found[2]);
         }
     }
