@@ -74,7 +74,7 @@ class Requests:
         pieces = [*PIECES, "="] if self._wild else PIECES
         text = "".join(self._random.choices(pieces, k=self._random.randint(shortest, 12)))
         # Names that begin so are the protocol's (RFC 5849 section 3.1): Evergrant refuses them twice, oauthlib decodes their values.
-        return re.sub("^(oauth_)+", "oauth", text)
+        return re.sub("^(oauth_+)+", "oauth", text)
 
     def _pairs(self) -> list[tuple[str, str]]:
         pairs = [(self._text(1), self._text()) for _ in range(self._random.randint(0, 6))]
