@@ -79,6 +79,18 @@ pub(crate) enum Command {
     },
     /// Show all of a grant but its secrets
     Show(GrantName),
+    /// Ask the provider about a grant's user
+    Userinfo(GrantName),
+    /// Ask the provider whether a grant's access token can be used
+    Introspect {
+        #[command(flatten)]
+        grant: GrantName,
+        /// Ask about the refresh token instead
+        #[arg(long)]
+        refresh_token: bool,
+    },
+    /// Print the address that ends a user's session at the provider, in the user's browser
+    LogoutUrl(LogoutUrl),
     /// Renew a grant's access token now, or, with --all, every one that is due
     Refresh(Refresh),
     /// Renew the grants that are due, before their tokens end or die of disuse; on any number of machines at once
@@ -197,6 +209,25 @@ pub(crate) struct GrantName {
     /// One of several grants of the user
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) slot: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogoutUrl {
+    /// A configured client, a name of the catalogue, or an issuer URL
+    #[arg(value_name = "PROVIDER")]
+    pub(crate) client: String,
+    /// The application's name for the user; the address then says who logs out
+    #[arg(value_name = "SUBJECT")]
+    pub(crate) subject: Option<String>,
+    /// One of several grants of the user
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) slot: String,
+    /// Where the provider sends the browser afterwards
+    #[arg(long, value_name = "URL")]
+    pub(crate) redirect_uri: Option<String>,
+    /// What comes back with that
+    #[arg(long, requires = "redirect_uri")]
+    pub(crate) state: Option<String>,
 }
 
 #[derive(Debug, Args)]

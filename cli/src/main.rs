@@ -11,6 +11,7 @@ mod clients;
 mod doctor;
 mod failure;
 mod grants;
+mod identity;
 mod keepalive;
 mod login;
 mod moving;
@@ -50,6 +51,11 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::Sign(command) => sign::sign(&clients()?, output, command)?,
         Command::List { client } => grants::list(&clients()?, output, client.as_deref())?,
         Command::Show(grant) => grants::show(&clients()?, output, grant)?,
+        Command::Userinfo(grant) => identity::userinfo(&clients()?, output, grant)?,
+        Command::Introspect { grant, refresh_token } => {
+            identity::introspect(&clients()?, output, grant, *refresh_token)?;
+        }
+        Command::LogoutUrl(logout) => identity::logout_url(&clients()?, output, logout)?,
         Command::Refresh(refresh) => return grants::refresh(&clients()?, output, refresh),
         Command::Keepalive(command) => return keepalive::keepalive(&clients()?, output, command),
         Command::Revoke { grant, force } => grants::revoke(&clients()?, output, grant, *force)?,

@@ -1,5 +1,6 @@
 //! The façade: one short method per operation. Owned plain types in and out; async, on any executor.
 
+use crate::authorize::logout::{self, Logout, LogoutOptions};
 use crate::authorize::{self, BeginOptions, Concluded, FinishOptions, Finished, Start};
 use crate::check_up::{self, Checked};
 use crate::clock::UnixMillis;
@@ -178,6 +179,14 @@ impl Client {
             }
         };
         run_to_its_end(deadline, work).await
+    }
+
+    /// Where to send a user's browser to end its session at the provider (OpenID Connect RP-Initiated Logout 1.0). Ask before the
+    /// grant is revoked or forgotten: its `id_token` tells the provider who it is. The grant itself lives on.
+    pub async fn logout_url(&self, options: LogoutOptions) -> Result<Logout> {
+        let refresher = self.refresher()?;
+        let deadline = self.deadline(options.timeout)?;
+        run(deadline, async move { logout::logout(&refresher, options).await }).await
     }
 
     /// The grant of a subject. No I/O; whether there is one shows at its first use.

@@ -93,12 +93,19 @@ pub struct Config {
     /// Hosts of the API, each alone or as `*.example.org` for all below it; where some are given, tokens go to no other.
     #[serde(default)]
     pub api_hosts: Vec<String>,
+    /// By how many seconds the provider's clock may differ from this one where times in ID Tokens are compared (default 300).
+    #[serde(default = "default_clock_skew")]
+    pub clock_skew: f64,
     /// Largest API response body taken, in bytes (default 64 MiB).
     #[serde(default = "default_max_response_bytes")]
     pub max_response_bytes: u64,
     /// Added in front of this library's own `User-Agent`.
     #[serde(default)]
     pub user_agent: Option<String>,
+}
+
+fn default_clock_skew() -> f64 {
+    300.0
 }
 
 fn default_max_response_bytes() -> u64 {
@@ -451,6 +458,10 @@ impl Config {
                     format!("{key}: expected a number of seconds above 0 and at most a year"),
                 ));
             }
+        }
+        if !(0.0..=3600.0).contains(&self.clock_skew) {
+            let text = "clock_skew: expected a number of seconds from 0 to 3600";
+            return Err(Error::new(Code::InvalidConfig, text));
         }
         if self.client_id.is_empty() {
             return Err(Error::new(Code::InvalidConfig, "client_id: is empty; expected text"));

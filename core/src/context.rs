@@ -1,6 +1,6 @@
 //! What the upper floors share: the settings of one client, and what it has opened in this process.
 
-use crate::clock::{Clock, UnixMillis};
+use crate::clock::{Clock, UnixMillis, millis};
 use crate::config::{Config, Dpop, ProviderChoice, Scopes, Timeouts, WindowOptions};
 use crate::detached::{Detached, Listener};
 use crate::dpop::Proofs;
@@ -8,8 +8,10 @@ use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
 use crate::http::{ClientCertificate, HttpClient, MutualTls, is_among};
 use crate::jose::dpop;
+use crate::jose::key_set::KeySet;
 use crate::moving::Registration;
 use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
+use crate::provider::keys::{KeySource, Keys};
 use crate::provider::{
     Endpoints, Protocol, Provider, Rotation, TokenUse, discovery, lookup, of_issuer,
 };
@@ -22,6 +24,7 @@ use sha2::{Digest, Sha256};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -41,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     api_hosts: Vec<String>,
     pub(crate) max_response_bytes: u64,
+    /// By how much the provider's clock may differ from this one, in milliseconds.
+    pub(crate) clock_skew: i64,
     pub(crate) user_agent: Option<String>,
     pub(crate) clock: Clock,
     /// OAuth 1.0a: what signs.
@@ -102,6 +107,7 @@ impl Settings {
             timeouts: config.timeouts,
             api_hosts: config.api_hosts.clone(),
             max_response_bytes: config.max_response_bytes,
+            clock_skew: millis(config.clock_skew),
             user_agent: config.user_agent.clone(),
             clock: Clock::default(),
             signing,
@@ -403,6 +409,7 @@ pub(crate) struct Context {
     /// Where refreshes run in a process of their own.
     pub(crate) detached: Option<Detached>,
     discovered: OnceCell<Arc<Provider>>,
+    keys: Keys,
 }
 
 impl Context {
@@ -416,8 +423,8 @@ impl Context {
             settings.user_agent.as_deref(),
             settings.mutual_tls.as_ref(),
         )?;
-        let (proofs, discovered) = (Proofs::default(), OnceCell::new());
-        Ok(Context { settings, http, proofs, store, detached, discovered })
+        let (proofs, discovered, keys) = (Proofs::default(), OnceCell::new(), Keys::default());
+        Ok(Context { settings, http, proofs, store, detached, discovered, keys })
     }
 
     /// The provider; its metadata is fetched at first use where it was given by issuer.
@@ -437,6 +444,50 @@ impl Context {
                 self.discovered.get_or_try_init(|| fetch).await.cloned()
             }
         }
+    }
+
+    /// The keys by which the provider signs; none where nobody says where they are.
+    pub(crate) async fn keys(
+        &self,
+        provider: &Provider,
+        timeout: Duration,
+    ) -> Result<Option<Arc<KeySet>>> {
+        match self.key_source(provider, timeout) {
+            Some(source) => self.keys.get(&source).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The keys again, after those `seen` had none that fits.
+    pub(crate) async fn newer_keys(
+        &self,
+        provider: &Provider,
+        timeout: Duration,
+        seen: &Arc<KeySet>,
+    ) -> Result<Arc<KeySet>> {
+        match self.key_source(provider, timeout) {
+            Some(source) => self.keys.get_newer(&source, seen).await,
+            None => Ok(Arc::clone(seen)),
+        }
+    }
+
+    /// The keys that this process has, without asking the provider.
+    pub(crate) fn keys_at_hand(&self) -> Option<Arc<KeySet>> {
+        self.keys.at_hand()
+    }
+
+    fn key_source<'a>(
+        &'a self,
+        provider: &'a Provider,
+        timeout: Duration,
+    ) -> Option<KeySource<'a>> {
+        Some(KeySource {
+            http: &self.http,
+            jwks_uri: provider.open_id.jwks_uri.as_ref()?,
+            provider: &provider.name,
+            timeout,
+            now: self.settings.now(),
+        })
     }
 }
 

@@ -9,11 +9,12 @@ use crate::error::{Code, Error, Result};
 use crate::jose::dpop::DpopKey;
 use crate::moving::{self, Registration};
 use crate::oauth2::{BEARER, DPOP};
+use crate::refresh::introspection::{self, Introspection, TokenKind};
 use crate::refresh::{Refresher, Want, revocation};
 use crate::secret::Secret;
 use crate::store::{Consent, Entry, GrantKey, Record, StoredAccessToken, Tokens};
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +97,24 @@ pub struct RefreshOptions {
 pub struct RevokeOptions {
     /// Delete the grant here whatever the provider says.
     pub force: bool,
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// How to ask the provider about the user.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserinfoOptions {
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// How to ask the provider about a token.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IntrospectOptions {
+    /// About which: `access_token` (default) or `refresh_token`.
+    pub token: TokenKind,
     /// Seconds until the call gives up.
     pub timeout: Option<f64>,
 }
@@ -284,6 +303,23 @@ impl Grant {
             let record = refresher.ensure(&key, &want, deadline).await?;
             Ok(Inspection::of(&refresher.context.settings, &record))
         };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    /// What the provider says about the user (OpenID Connect Core section 5.3): the claims as they came. Where the consent
+    /// brought an `id_token`, they are about its user, else `invalid_response` with the reason `another_user`.
+    pub async fn userinfo(&self, options: UserinfoOptions) -> Result<Map<String, Value>> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(options.timeout)?;
+        let work = async move { call::userinfo(&refresher, &key, deadline).await };
+        run(deadline + AT_THE_DEADLINE, work).await.map_err(|error| self.named(error))
+    }
+
+    /// What the provider says about one of the grant's tokens (RFC 7662). Nothing is renewed for it, and nothing changed by it.
+    pub async fn introspect(&self, options: IntrospectOptions) -> Result<Introspection> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(options.timeout)?;
+        let work = async move { introspection::introspect(&refresher, &key, options.token).await };
         run(deadline, work).await.map_err(|error| self.named(error))
     }
 

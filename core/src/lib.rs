@@ -63,6 +63,7 @@ mod signing;
 mod store;
 mod tables;
 
+pub use authorize::logout::{Logout, LogoutOptions};
 pub use authorize::loopback::LoopbackListener;
 pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
 pub use call::{ApiRequest, ApiResponse, SignOptions, SignedRequest, sign};
@@ -75,11 +76,12 @@ pub use config::{
 pub use error::{Code, Error, Result};
 pub use event::{Event, EventSink, Kind};
 pub use grant::{
-    AccessToken, Grant, HeaderOptions, Inspection, PutTokens, RefreshOptions, RevokeOptions,
-    TokenOptions, TrailLine,
+    AccessToken, Grant, HeaderOptions, Inspection, IntrospectOptions, PutTokens, RefreshOptions,
+    RevokeOptions, TokenOptions, TrailLine, UserinfoOptions,
 };
 #[cfg(unix)]
 pub use helper::serve as serve_helper;
+pub use jose::JwsAlgorithm;
 pub use moving::{OldSession, OldTable};
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{
@@ -87,6 +89,7 @@ pub use provider::{
     ProviderTable, Rotation, TokenIn, TokenRequestFormat, TokenRequestMethod, catalogue,
     catalogue_names, expected_name,
 };
+pub use refresh::introspection::{Introspection, TokenKind};
 pub use refresh::keepalive::{
     DueAfter, DueFor, DueGrant, DueOptions, DueProgress, DueReport, FailedGrant, GrantRef,
     RefreshDueOptions, Stopped,

@@ -701,11 +701,15 @@ fn answer(sandbox: &Sandbox, body: &serde_json::Value) {
     sandbox.add_fault(answer).unwrap();
 }
 
-/// An `id_token` whose payload says so.
+/// An `id_token` about this user, unsigned: its provider's keys are not known.
 fn id_token(sub: &str) -> String {
     use base64::Engine;
-    let payload = json!({"iss": "https://issuer.example", "sub": sub}).to_string();
-    format!("e30.{}.c2ln", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(payload))
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let claims = json!({"iss": "https://issuer.example", "sub": sub, "aud": evergrant_sandbox::CLIENT_ID,
+                        "iat": 1_500_000_000, "exp": 4_102_444_800_i64});
+    let [header, claims] =
+        [json!({"alg": "ES256"}), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    format!("{header}.{claims}.c2ln")
 }
 
 #[test]

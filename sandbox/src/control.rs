@@ -16,6 +16,7 @@ use crate::faults::Fault;
 use crate::grants::{GrantSummary, Lifetime, Protocol};
 use crate::http::{Answer, FORM, Request};
 use crate::journal::Kind;
+use crate::openid::IdTokenHabit;
 use crate::report::Report;
 use crate::state::State;
 
@@ -34,6 +35,8 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> Answer {
         ("POST", "/sandbox/clock") => post_clock(state, request),
         ("GET", "/sandbox/options") => Ok(Answer::json(200, &state.options)),
         ("POST", "/sandbox/options") => post_options(state, request),
+        ("POST", "/sandbox/id_token") => post_id_token(state, request),
+        ("POST", "/sandbox/rotate_signing_key") => Ok(rotate_signing_key(state)),
         ("POST", "/sandbox/consent") => post_consent(state, request),
         ("GET", "/sandbox/grants") => Ok(Answer::json(200, &state.grant_summaries())),
         ("POST", "/sandbox/grants") => post_grants(state, request),
@@ -106,6 +109,16 @@ fn post_options(state: &mut State, request: &Request) -> Result<Answer, String> 
     let keys: Map<String, Value> = body(request)?;
     state.options = state.options.changed_by(keys)?;
     Ok(Answer::json(200, &state.options))
+}
+
+fn post_id_token(state: &mut State, request: &Request) -> Result<Answer, String> {
+    state.openid.habit = body::<IdTokenHabit>(request)?;
+    Ok(Answer::json(200, &state.openid.habit))
+}
+
+fn rotate_signing_key(state: &mut State) -> Answer {
+    state.openid.rotate_key();
+    Answer::empty(204)
 }
 
 #[derive(Deserialize)]

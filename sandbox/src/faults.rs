@@ -60,6 +60,12 @@ pub enum Target {
     Authorize,
     /// The OAuth 2 revocation endpoint.
     Revoke,
+    /// The OAuth 2 introspection endpoint.
+    Introspect,
+    /// The keys that verify ID Tokens.
+    Keys,
+    /// The userinfo endpoint.
+    Userinfo,
     /// Both discovery documents.
     Discovery,
     /// The OAuth 1.0a temporary credential request.
@@ -197,6 +203,9 @@ impl Target {
             Self::Api => kind == Kind::Api,
             Self::Authorize => kind == Kind::Authorize,
             Self::Revoke => kind == Kind::Revoke,
+            Self::Introspect => kind == Kind::Introspect,
+            Self::Keys => kind == Kind::Keys,
+            Self::Userinfo => kind == Kind::Userinfo,
             Self::Discovery => kind == Kind::Discovery,
             Self::RequestToken => kind == Kind::RequestToken,
             Self::AccessToken => kind == Kind::AccessToken,

@@ -95,6 +95,8 @@ pub(crate) struct Code {
     pub(crate) challenge: Option<String>,
     /// The thumbprint of the key that its tokens are to be bound to (RFC 9449, section 10).
     pub(crate) key: Option<String>,
+    /// What the ID Token repeats.
+    pub(crate) nonce: Option<String>,
     pub(crate) scope: String,
     pub(crate) user: String,
     pub(crate) expires: Millis,

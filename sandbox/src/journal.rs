@@ -81,6 +81,12 @@ pub enum Kind {
     Authorize,
     /// The OAuth 2 revocation endpoint.
     Revoke,
+    /// The OAuth 2 introspection endpoint.
+    Introspect,
+    /// The keys that verify ID Tokens.
+    Keys,
+    /// The userinfo endpoint.
+    Userinfo,
     /// A discovery document.
     Discovery,
     /// The OAuth 1.0a temporary credential request.
@@ -119,6 +125,9 @@ impl Kind {
             "/oauth2/token" => Self::Token,
             "/oauth2/authorize" | "/oauth1/authorize" => Self::Authorize,
             "/oauth2/revoke" => Self::Revoke,
+            "/oauth2/introspect" => Self::Introspect,
+            "/oauth2/keys" => Self::Keys,
+            "/oauth2/userinfo" => Self::Userinfo,
             "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => {
                 Self::Discovery
             }
@@ -219,7 +228,7 @@ impl Aliases<'_> {
             "code_challenge" => "[challenge]",
             "state" => "[state]",
             "oauth_signature" => "[signature]",
-            "oauth_nonce" => "[nonce]",
+            "nonce" | "oauth_nonce" => "[nonce]",
             "oauth_timestamp" => "[timestamp]",
             "code" | "refresh_token" | "token" | "access_token" | "oauth_token" => {
                 let known = self.grants.alias(value).or_else(|| self.temporaries.alias(value));

@@ -25,6 +25,7 @@ mod http;
 mod journal;
 mod oauth1;
 mod oauth2;
+mod openid;
 mod options;
 mod report;
 mod server;
@@ -50,6 +51,7 @@ pub use oauth2::{
     CLIENT_ID, CLIENT_SECRET, NO_REFRESH_SCOPE, PUBLIC_CLIENT_ID, RESERVED_CLIENT_ID,
     RESERVED_CLIENT_SECRET,
 };
+pub use openid::{IdTokenHabit, IdTokenSignature};
 pub use options::{Dpop, Options};
 pub use report::{CallCount, Report, UserReport};
 
@@ -158,6 +160,16 @@ impl Sandbox {
     pub fn set_options(&self, options: Options) {
         let mut state = self.shared.lock();
         state.options = Options { address: state.options.address, ..options };
+    }
+
+    /// Has ID Tokens be odd from now on.
+    pub fn set_id_token_habit(&self, habit: IdTokenHabit) {
+        self.shared.lock().openid.habit = habit;
+    }
+
+    /// Puts another key in the place of the one that signed ID Tokens so far.
+    pub fn rotate_signing_key(&self) {
+        self.shared.lock().openid.rotate_key();
     }
 
     /// Has the user decide on an authorization URL of either protocol, past the faults, and returns the

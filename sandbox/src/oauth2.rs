@@ -13,6 +13,7 @@ use crate::dpop;
 use crate::grants::{Code, FamilyId, Lifetime, Protocol};
 use crate::http::{Answer, FORM, Parameters, Request};
 use crate::journal::{ClientAuthentication, JournalEntry};
+use crate::openid::add_id_token;
 use crate::options::Dpop;
 use crate::state::State;
 
@@ -91,6 +92,7 @@ struct Wish {
     scope: String,
     code_challenge: Option<String>,
     key: Option<String>,
+    nonce: Option<String>,
     login_hint: Option<String>,
 }
 
@@ -177,6 +179,7 @@ fn check(
         scope: parameters.get("scope").unwrap_or_default().to_owned(),
         code_challenge: code_challenge.map(str::to_owned),
         key: parameters.get("dpop_jkt").map(str::to_owned),
+        nonce: parameters.get("nonce").map(str::to_owned),
         login_hint: parameters.get("login_hint").map(str::to_owned),
     })
 }
@@ -192,6 +195,7 @@ fn issue_code(state: &mut State, wish: Wish, user: String) -> String {
         redirect_uri: wish.redirect_uri,
         challenge: wish.code_challenge,
         key: wish.key,
+        nonce: wish.nonce,
         scope: wish.scope,
         user,
         expires,
@@ -346,14 +350,16 @@ fn exchange_code(
     if state.options.dpop != Dpop::Off && code.key.is_some() && code.key != key {
         return Err(refused("the code is bound to another key than that of the proof"));
     }
-    let (user, scope) = (code.user.clone(), code.scope.clone());
+    let (user, scope, nonce) = (code.user.clone(), code.scope.clone(), code.nonce.clone());
     let family = state.grants.open(Some(user), client.id, Protocol::OAuth2, &scope, now);
     state.grants.family_mut(family).key = key;
     state.grants.code_mut(text).expect("it was there above").brought = Some(family);
     entry.concerns(state.grants.family(family));
     let refresh_token = (!scope.split(' ').any(|value| value == NO_REFRESH_SCOPE))
         .then(|| state.grants.issue_refresh_token(family, now));
-    Ok(token_response(state, family, &scope, refresh_token))
+    let mut response = token_response(state, family, &scope, refresh_token);
+    add_id_token(state, &mut response, family, nonce.as_deref());
+    Ok(response)
 }
 
 /// RFC 7636, section 4.6; a verifier without a challenge is a downgrade under way.
@@ -422,7 +428,11 @@ fn refresh(
         let successor = family.refresh_token.clone();
         return Ok(token_response(state, id, &scope, successor));
     }
-    Ok(rotate(state, id, &scope, now))
+    let mut response = rotate(state, id, &scope, now);
+    if state.openid.habit.at_refresh {
+        add_id_token(state, &mut response, id, None);
+    }
+    Ok(response)
 }
 
 /// Whether this is the last token before the current one, and it was current a short while ago.
@@ -527,6 +537,45 @@ fn revoke_token(
     Ok(())
 }
 
+// Introspection
+
+/// The introspection endpoint (RFC 7662) for the tokens of the client that asks.
+pub(crate) fn introspect(state: &mut State, request: &Request, entry: &mut JournalEntry) -> Answer {
+    if request.method != "POST" {
+        return Answer::method_not_allowed("POST");
+    }
+    match introspect_token(state, request, entry) {
+        Ok(said) => Answer::json(200, &said).not_stored(),
+        Err(error) => error.answer(),
+    }
+}
+
+fn introspect_token(
+    state: &State,
+    request: &Request,
+    entry: &mut JournalEntry,
+) -> Result<Value, Error> {
+    let parameters = form_parameters(request)?;
+    let client = authenticate_client(request, &parameters, entry)?;
+    if client.secret.is_none() {
+        return Err(Error::new("invalid_client", "a public client may not introspect"));
+    }
+    let token = required(&parameters, "token")?;
+    let (access, refresh) = (state.grants.access_token(token), state.grants.refresh_token(token));
+    let access_alive = access.filter(|token| token.alive_at(state.clock.now()));
+    let refresh_alive = refresh.filter(|token| token.superseded.is_none());
+    let id = access_alive.map(|token| token.family).or(refresh_alive.map(|token| token.family));
+    let family = id.map(|id| state.grants.family(id));
+    match family.filter(|family| family.alive && family.client == client.id) {
+        Some(family) => {
+            entry.concerns(family);
+            let (scope, client_id, sub) = (&family.scope, &family.client, &family.user);
+            Ok(json!({ "active": true, "scope": scope, "client_id": client_id, "sub": sub }))
+        }
+        None => Ok(json!({ "active": false })),
+    }
+}
+
 // Discovery
 
 /// The metadata of RFC 8414, section 2.
@@ -540,6 +589,11 @@ pub(crate) fn discovery(state: &State) -> Answer {
             "authorization_endpoint": format!("{issuer}/oauth2/authorize"),
             "token_endpoint": format!("{issuer}/oauth2/token"),
             "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
+            "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
+            "userinfo_endpoint": format!("{issuer}/oauth2/userinfo"),
+            "jwks_uri": format!("{issuer}/oauth2/keys"),
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],

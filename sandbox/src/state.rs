@@ -7,8 +7,9 @@ use crate::grants::Grants;
 use crate::http::{Answer, Request};
 use crate::journal::{Aliases, Journal, JournalEntry, Kind};
 use crate::oauth1::{Nonces, Temporaries};
+use crate::openid::OpenId;
 use crate::options::Options;
-use crate::{api, consent, oauth1, oauth2};
+use crate::{api, consent, oauth1, oauth2, openid};
 
 pub(crate) struct State {
     /// The sandbox's base URL, which is also its issuer identifier.
@@ -18,6 +19,7 @@ pub(crate) struct State {
     pub(crate) journal: Journal,
     pub(crate) faults: Faults,
     pub(crate) grants: Grants,
+    pub(crate) openid: OpenId,
     pub(crate) temporaries: Temporaries,
     pub(crate) nonces: Nonces,
     pub(crate) proofs: Proofs,
@@ -32,6 +34,7 @@ impl State {
             journal: Journal::default(),
             faults: Faults::default(),
             grants: Grants::default(),
+            openid: OpenId::default(),
             temporaries: Temporaries::default(),
             nonces: Nonces::default(),
             proofs: Proofs::default(),
@@ -65,6 +68,9 @@ impl State {
             "/oauth2/authorize" => oauth2::authorize(self, request, entry),
             "/oauth2/token" => oauth2::token(self, request, entry),
             "/oauth2/revoke" => oauth2::revoke(self, request, entry),
+            "/oauth2/introspect" => oauth2::introspect(self, request, entry),
+            "/oauth2/keys" => openid::keys(self),
+            "/oauth2/userinfo" => openid::userinfo(self, request, entry),
             "/oauth1/request_token" => oauth1::request_token(self, request, entry),
             "/oauth1/authorize" => oauth1::authorize(self, request, entry),
             "/oauth1/access_token" => oauth1::access_token(self, request, entry),

@@ -5,6 +5,7 @@
 mod command_line;
 mod grants;
 mod helper;
+mod identity;
 mod keepalive;
 mod login;
 mod moving;

@@ -1,7 +1,7 @@
 //! The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636).
 
-use super::BeginOptions;
 use super::pending::Transaction;
+use super::{BeginOptions, id_token};
 use crate::config::Dpop;
 use crate::context::{Context, no_offline_way};
 use crate::dpop;
@@ -30,6 +30,10 @@ pub(super) fn authorization_url(
     let mut extra = further_parameters(context, provider, options, transaction)?;
     if let Some(key) = &transaction.dpop_key {
         extra.insert("dpop_jkt".to_owned(), dpop::kept_key(key)?.thumbprint()); // RFC 9449 section 10
+    }
+    if transaction.scope.iter().any(|scope| scope == id_token::OPENID) {
+        let nonce = extra.entry("nonce".to_owned()).or_insert_with(id_token::nonce);
+        transaction.nonce = Some(nonce.clone());
     }
     let challenge = match provider.pkce {
         Pkce::S256 => {
@@ -135,21 +139,32 @@ pub(super) async fn exchange(
         Answer::Judged(Outcome::Success(response)) => {
             let further = further_tokens(context, provider, &response);
             let tokens = renewal::tokens(*response, &transaction.scope, context.settings.now());
-            let wanted = if context.settings.dpop == Dpop::Require { DPOP } else { "" };
-            match judgement::unusable_type(&tokens, wanted, dpop_key.is_some()) {
-                None => {
+            match check(context, provider, transaction, &tokens).await {
+                Ok(()) => {
                     store_further(context, transaction, further).await;
                     return Ok(tokens);
                 }
-                Some(reason) => {
-                    Error::new(Code::Unsupported, format!("{}: {reason}", provider.name))
-                }
+                Err(error) => error,
             }
         }
         Answer::NotSent(error) => error,
         Answer::Judged(outcome) => refusal(outcome, context, provider),
     };
     Err(error.with_grant(&provider.name, &transaction.subject))
+}
+
+/// Judges the tokens of a first consent, before anything of them is stored.
+async fn check(
+    context: &Context,
+    provider: &Provider,
+    transaction: &Transaction,
+    tokens: &Tokens,
+) -> Result<()> {
+    let wanted = if context.settings.dpop == Dpop::Require { DPOP } else { "" };
+    if let Some(reason) = judgement::unusable_type(tokens, wanted, transaction.dpop_key.is_some()) {
+        return Err(Error::new(Code::Unsupported, format!("{}: {reason}", provider.name)));
+    }
+    id_token::check(context, provider, tokens, transaction.nonce.as_deref()).await
 }
 
 /// The answer with the token that lives longer; it has what the first one said besides.

@@ -2,6 +2,8 @@
 //! one process and ended by any other that shares the store.
 
 mod code;
+mod id_token;
+pub(crate) mod logout;
 pub(crate) mod loopback;
 mod pending;
 mod temporary_credentials;
@@ -165,6 +167,9 @@ pub(crate) async fn finish(
     let provider = context.provider().await?;
     let callback = Callback::parse_named(callback, &provider.names.callback)
         .map_err(|error| Error::new(Code::InvalidArgument, error.to_string()))?;
+    if matches!(callback.outcome, CallbackOutcome::Code(_)) {
+        id_token::prepare(context, &provider).await?;
+    }
     let transaction = match take(context, &provider, &callback, options).await? {
         Taken::Transaction(transaction) => transaction,
         Taken::Before(finished) => return Ok(Concluded::Before(finished)),

@@ -30,6 +30,9 @@ pub(super) struct Transaction {
     /// The key that the grant's tokens are to be bound to (RFC 9449), as a record keeps it.
     #[serde(default)]
     pub(super) dpop_key: Option<Secret>,
+    /// What the `id_token` must repeat (OpenID Connect Core section 3.1.2.1).
+    #[serde(default)]
+    pub(super) nonce: Option<String>,
     /// OAuth 1: the temporary credentials (RFC 5849 section 2.1).
     pub(super) temporary: Option<(Secret, Secret)>,
     pub(super) expires_at: UnixMillis,
@@ -56,6 +59,7 @@ impl Transaction {
             session: session_digest(options.browser_session.as_deref()),
             code_verifier: None,
             dpop_key: None,
+            nonce: None,
             temporary: None,
             expires_at: settings.now() + LIFETIME,
         }

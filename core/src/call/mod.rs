@@ -5,12 +5,14 @@ mod body;
 mod rejection;
 mod request;
 mod sign;
+mod userinfo;
 
 pub(crate) use authorization::{authorization, sign_now};
 pub(crate) use rejection::Rejection;
 pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
 pub use sign::{SignOptions, SignedRequest, sign};
+pub(crate) use userinfo::userinfo;
 
 use crate::context::Context;
 use crate::dpop::Proven;

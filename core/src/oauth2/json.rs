@@ -9,7 +9,7 @@ use thiserror::Error;
 use url::form_urlencoded;
 
 /// The fields of an answer.
-pub(super) type Fields = Map<String, Value>;
+pub(crate) type Fields = Map<String, Value>;
 
 /// Why a body cannot be read as fields.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -82,7 +82,7 @@ pub enum BodyError {
 }
 
 /// Reads a JSON object.
-pub(super) fn parse_json(media_type: Option<&str>, body: &[u8]) -> Result<Fields, BodyError> {
+pub(crate) fn parse_json(media_type: Option<&str>, body: &[u8]) -> Result<Fields, BodyError> {
     let text = trimmed(body);
     let (media_type, length) = (described(media_type), body.len());
     match text.first() {

@@ -31,6 +31,10 @@ pub struct Metadata {
     pub device_authorization_endpoint: Option<Url>,
     /// `jwks_uri`.
     pub jwks_uri: Option<Url>,
+    /// `end_session_endpoint` (OpenID Connect RP-Initiated Logout).
+    pub end_session_endpoint: Option<Url>,
+    /// `id_token_signing_alg_values_supported` (OpenID Connect Discovery); empty where not told.
+    pub id_token_signing_alg_values_supported: Vec<String>,
     /// `scopes_supported`; empty where not told.
     pub scopes_supported: Vec<String>,
     /// `grant_types_supported`; `authorization_code` and `implicit` where not told.
@@ -152,6 +156,11 @@ impl Metadata {
             userinfo_endpoint: document.url("userinfo_endpoint")?,
             device_authorization_endpoint: document.url("device_authorization_endpoint")?,
             jwks_uri: document.url("jwks_uri")?,
+            end_session_endpoint: document.url("end_session_endpoint")?,
+            id_token_signing_alg_values_supported: list_or(
+                "id_token_signing_alg_values_supported",
+                &[],
+            )?,
             scopes_supported: list_or("scopes_supported", &[])?,
             grant_types_supported: list_or(
                 "grant_types_supported",

@@ -31,6 +31,7 @@ pub use client_authentication::{
 pub use error_response::ErrorResponse;
 pub use expiry::{Expiry, LifetimeUnit};
 pub use json::BodyError;
+pub(crate) use json::parse_json;
 pub use metadata::{Metadata, MetadataError};
 pub use token_request::{Grant, ReservedParameter, TokenRequest};
 pub use token_response::{BodyStatus, ResponseShape, TokenResponse, TokenResponseError};

@@ -95,7 +95,10 @@ fn check(entry: &ProviderTable) -> Result<()> {
     if entry.status == ProviderStatus::Retired {
         return Ok(());
     }
-    EndpointReader { table: entry, variables: &examples(entry) }.read().map(drop)
+    let variables = examples(entry);
+    let reader = EndpointReader { table: entry, variables: &variables };
+    reader.read()?;
+    reader.open_id().map(drop)
 }
 
 /// A value for each variable of an entry.

@@ -3,9 +3,10 @@
 //! Metadata says where the endpoints are, and nothing of a provider's habits: those are the catalogue's, where it has an entry
 //! of this issuer.
 
-use super::{Endpoints, Offline, Provider, ProviderTable, of_issuer};
+use super::{Endpoints, Offline, OpenId, Provider, ProviderTable, of_issuer};
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpClient, HttpRequest, Sent, check_followed, check_url};
+use crate::jose::JwsAlgorithm;
 use crate::oauth2::metadata::well_known_urls;
 use crate::oauth2::{ClientAuthenticationMethod, Metadata};
 use std::time::Duration;
@@ -73,14 +74,14 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
         check_followed(document, &url, &format!("metadata of {issuer:?}: {name}"))?;
         Ok::<_, Error>(url)
     };
+    let optional =
+        |name: &str, url: Option<Url>| url.map(|url| endpoint(name, Some(url))).transpose();
     let endpoints = Endpoints::OAuth2 {
         authorization: endpoint("authorization_endpoint", metadata.authorization_endpoint)?,
         token: endpoint("token_endpoint", metadata.token_endpoint)?,
         refresh: None,
-        revocation: metadata
-            .revocation_endpoint
-            .map(|url| endpoint("revocation_endpoint", Some(url)))
-            .transpose()?,
+        revocation: optional("revocation_endpoint", metadata.revocation_endpoint)?,
+        introspection: optional("introspection_endpoint", metadata.introspection_endpoint)?,
     };
     let supported = metadata.token_endpoint_auth_methods_supported.iter();
     let mut methods = supported.filter_map(|name| ClientAuthenticationMethod::from_name(name));
@@ -97,8 +98,24 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
         offline: known.offline.clone().or_else(|| supports_offline_access.then(offline_access)),
         ..known
     };
+    let supported = algorithms(&metadata.id_token_signing_alg_values_supported);
+    let open_id = OpenId {
+        issuers: table.issuers(),
+        algorithms: table.algorithms(&supported),
+        jwks_uri: optional("jwks_uri", metadata.jwks_uri)?,
+        userinfo: optional("userinfo_endpoint", metadata.userinfo_endpoint)?,
+        end_session: optional("end_session_endpoint", metadata.end_session_endpoint)?,
+    };
     let iss_in_callback = metadata.authorization_response_iss_parameter_supported;
-    Ok(Provider { iss_in_callback, ..Provider::at(endpoints, table)? })
+    Ok(Provider { iss_in_callback, ..Provider::at(endpoints, open_id, table)? })
+}
+
+/// The algorithms of these names, as far as a public key verifies them: a provider cannot bring in `none` or one with a shared secret. All of
+/// them where it names none.
+fn algorithms(names: &[String]) -> Vec<JwsAlgorithm> {
+    let is_named = |known: &&JwsAlgorithm| names.iter().any(|name| known.as_str() == name);
+    let known = JwsAlgorithm::PUBLIC.iter();
+    known.filter(|known| names.is_empty() || is_named(known)).copied().collect()
 }
 
 /// What a client authenticates by that has a secret, and does not say how.
@@ -136,12 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn metadata_brings_in_neither_none_nor_an_algorithm_with_a_shared_secret() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let told = algorithms(&names(&["none", "HS256", "ES256", "RS256"]));
+        assert_eq!(told, [JwsAlgorithm::RS256, JwsAlgorithm::ES256]);
+        assert!(algorithms(&names(&["none", "HS256"])).is_empty());
+        assert_eq!(algorithms(&[]), JwsAlgorithm::PUBLIC);
+    }
+
+    #[test]
     fn a_provider_by_issuer_has_the_habits_that_the_catalogue_knows_of_it_and_the_endpoints_of_its_metadata()
      {
         let google = discovered("https://accounts.google.com", "https://as.example/t").unwrap();
         assert_eq!(google.name, "https://accounts.google.com"); // the key of grants that are stored
         assert_eq!(google.endpoints.host(), "as.example");
         assert!(google.revoking_takes_all);
+        let issuers = ["https://accounts.google.com", "accounts.google.com"];
+        assert_eq!(google.open_id.issuers, issuers);
         assert_eq!(google.rotation.kills_on_reuse, Some(false));
         assert_eq!(google.client_authentication, ClientAuthenticationMethod::ClientSecretPost);
         assert_eq!(google.offline.unwrap().parameters["access_type"], "offline");

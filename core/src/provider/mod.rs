@@ -2,6 +2,7 @@
 
 mod catalogue;
 pub(crate) mod discovery;
+pub(crate) mod keys;
 
 pub use catalogue::{catalogue, expected_name, names as catalogue_names};
 pub(crate) use catalogue::{lookup, of_issuer};
@@ -9,6 +10,7 @@ pub(crate) use catalogue::{lookup, of_issuer};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::http::check_url;
+use crate::jose::JwsAlgorithm;
 use crate::oauth1::{ParametersIn, SignatureMethod};
 use crate::oauth2::{ClientAuthenticationMethod, ResponseShape};
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,14 @@ pub struct ProviderTable {
     pub introspection_endpoint: Option<String>,
     /// OpenID Connect Core section 5.3.
     pub userinfo_endpoint: Option<String>,
+    /// Other spellings of the issuer in its ID Tokens; `{claim}` in one stands for what that claim says.
+    pub id_token_issuers: Vec<String>,
+    /// By what it may sign ID Tokens; by any algorithm that a public key verifies when empty.
+    pub id_token_algorithms: Vec<JwsAlgorithm>,
+    /// Where its keys are (RFC 7517), by which ID Tokens are verified.
+    pub jwks_uri: Option<String>,
+    /// OpenID Connect RP-Initiated Logout 1.0.
+    pub end_session_endpoint: Option<String>,
     /// RFC 8628.
     pub device_authorization_endpoint: Option<String>,
     /// What stands in endpoints as `{name}`, each with a sentence that says what it is; the configuration's
@@ -327,6 +337,7 @@ pub(crate) struct Provider {
     pub(crate) name: String,
     pub(crate) issuer: Option<String>,
     pub(crate) endpoints: Endpoints,
+    pub(crate) open_id: OpenId,
     pub(crate) client_authentication: ClientAuthenticationMethod,
     pub(crate) refresh_authentication: Option<ClientAuthenticationMethod>,
     pub(crate) token_request_format: TokenRequestFormat,
@@ -410,29 +421,55 @@ pub(crate) enum TokenUse {
     Query(String),
 }
 
+/// What OpenID Connect adds to a provider.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenId {
+    /// The issuer in each of its spellings; empty where it is not known.
+    pub(crate) issuers: Vec<String>,
+    /// By what it may sign ID Tokens.
+    pub(crate) algorithms: Vec<JwsAlgorithm>,
+    pub(crate) jwks_uri: Option<Url>,
+    pub(crate) userinfo: Option<Url>,
+    pub(crate) end_session: Option<Url>,
+}
+
 /// The addresses that a protocol needs.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoints {
-    OAuth2 { authorization: Url, token: Url, refresh: Option<Url>, revocation: Option<Url> },
-    OAuth1 { temporary_credential: Url, authorization: Url, token: Url },
+    OAuth2 {
+        authorization: Url,
+        token: Url,
+        refresh: Option<Url>,
+        revocation: Option<Url>,
+        introspection: Option<Url>,
+    },
+    OAuth1 {
+        temporary_credential: Url,
+        authorization: Url,
+        token: Url,
+    },
 }
 
 impl Provider {
     /// The provider of a table; `variables` are what its endpoints leave open.
     pub(crate) fn from_table(
-        table: ProviderTable,
+        mut table: ProviderTable,
         variables: &BTreeMap<String, String>,
     ) -> Result<Self> {
         table.check_that_it_is_there()?;
-        let endpoints = Endpoints::of(&table, variables)?;
+        for issuer in table.issuer.iter_mut().chain(&mut table.id_token_issuers) {
+            *issuer = filled(issuer, variables);
+        }
         let reader = EndpointReader { table: &table, variables };
+        reader.check_variables()?;
+        let (endpoints, open_id) = (reader.read()?, reader.open_id()?);
         let exchange = reader.access_token_request("exchange", table.exchange.as_ref())?;
         let renewal = reader.access_token_request("renewal", table.renewal.as_ref())?;
-        Ok(Provider { exchange, renewal, ..Self::at(endpoints, table)? })
+        Ok(Provider { exchange, renewal, ..Self::at(endpoints, open_id, table)? })
     }
 
     /// The provider at these endpoints; all else is the table's.
-    fn at(endpoints: Endpoints, table: ProviderTable) -> Result<Self> {
+    fn at(endpoints: Endpoints, open_id: OpenId, table: ProviderTable) -> Result<Self> {
         table.rotation.check()?;
         table.names.check()?;
         let dialect = Dialect::from_table(&table)?;
@@ -448,6 +485,7 @@ impl Provider {
             name: table.name.unwrap_or_else(|| endpoints.host()),
             issuer: table.issuer,
             endpoints,
+            open_id,
             client_authentication: table.client_authentication.unwrap_or_default(),
             refresh_authentication: table.refresh_authentication,
             token_request_format: table.token_request_format,
@@ -491,6 +529,19 @@ impl ProviderTable {
         Err(Error::new(Code::UnknownProvider, text))
     }
 
+    /// The issuer in each spelling of its ID Tokens.
+    fn issuers(&self) -> Vec<String> {
+        self.issuer.iter().chain(&self.id_token_issuers).cloned().collect()
+    }
+
+    /// By what ID Tokens may be signed: `supported` where the entry does not say.
+    fn algorithms(&self, supported: &[JwsAlgorithm]) -> Vec<JwsAlgorithm> {
+        match &self.id_token_algorithms[..] {
+            [] => supported.to_vec(),
+            own => own.to_vec(),
+        }
+    }
+
     fn token_use(&self) -> Result<TokenUse> {
         let only_of_a_query = "provider.token_parameter: is of use only with token_in = \"query\"";
         let only_of_a_header =
@@ -509,12 +560,6 @@ impl ProviderTable {
 }
 
 impl Endpoints {
-    fn of(table: &ProviderTable, variables: &BTreeMap<String, String>) -> Result<Self> {
-        let reader = EndpointReader { table, variables };
-        reader.check_variables()?;
-        reader.read()
-    }
-
     pub(crate) fn protocol(&self) -> Protocol {
         match self {
             Endpoints::OAuth2 { .. } => Protocol::OAuth2,
@@ -549,6 +594,8 @@ impl EndpointReader<'_> {
                 refresh: self.optional("refresh_endpoint", table.refresh_endpoint.as_ref())?,
                 revocation: self
                     .optional("revocation_endpoint", table.revocation_endpoint.as_ref())?,
+                introspection: self
+                    .optional("introspection_endpoint", table.introspection_endpoint.as_ref())?,
             },
             Protocol::OAuth1 => Endpoints::OAuth1 {
                 temporary_credential: self.required(
@@ -570,6 +617,18 @@ impl EndpointReader<'_> {
         let endpoint = grant.endpoint.as_ref().or(self.table.token_endpoint.as_ref());
         let endpoint = self.required(&format!("{key}.endpoint"), endpoint)?;
         Ok(Some(AccessTokenRequest { endpoint, grant: grant.clone() }))
+    }
+
+    fn open_id(&self) -> Result<OpenId> {
+        let table = self.table;
+        Ok(OpenId {
+            issuers: table.issuers(),
+            algorithms: table.algorithms(JwsAlgorithm::PUBLIC),
+            jwks_uri: self.optional("jwks_uri", table.jwks_uri.as_ref())?,
+            userinfo: self.optional("userinfo_endpoint", table.userinfo_endpoint.as_ref())?,
+            end_session: self
+                .optional("end_session_endpoint", table.end_session_endpoint.as_ref())?,
+        })
     }
 
     /// Every variable of the entry has a value, and there is no other.
@@ -616,10 +675,7 @@ impl EndpointReader<'_> {
 
     fn optional(&self, key: &str, value: Option<&String>) -> Result<Option<Url>> {
         let Some(value) = value else { return Ok(None) };
-        let mut text = value.clone();
-        for (name, value) in self.variables {
-            text = text.replace(&format!("{{{name}}}"), value);
-        }
+        let text = filled(value, self.variables);
         let wrong = |why: String| {
             // Not quoted: it may hold a password.
             let text = format!("provider.{key}: {why}; expected the URL of an endpoint");
@@ -635,6 +691,13 @@ impl EndpointReader<'_> {
     }
 }
 
+/// A text of an entry with the values of its variables.
+fn filled(text: &str, variables: &BTreeMap<String, String>) -> String {
+    variables
+        .iter()
+        .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -648,6 +711,16 @@ mod tests {
         let error = table("authorization_endpoint = 'https://a.example/'").unwrap_err();
         assert_eq!(error.code(), Code::InvalidConfig);
         assert!(error.message().contains("provider.token_endpoint"));
+    }
+
+    #[test]
+    fn what_an_endpoint_leaves_open_is_filled_in_the_issuer_too() {
+        let keycloak = catalogue(&[]).unwrap().remove("keycloak").unwrap();
+        let variables = [("host", "id.example"), ("realm", "r")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let provider = Provider::from_table(keycloak, &variables.into()).unwrap();
+        assert_eq!(provider.issuer.as_deref(), Some("https://id.example/realms/r"));
+        assert_eq!(provider.open_id.issuers, ["https://id.example/realms/r"]);
     }
 
     #[test]

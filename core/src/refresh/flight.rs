@@ -3,10 +3,11 @@
 //! A flight is a task of its own on the library's runtime. Callers wait for it and may leave; it goes on. Where there is a
 //! helper process, the task has that one fly, and only waits.
 
+use super::Refresher;
+use super::judgement::Judge;
 use super::outcome::Outcome;
 use super::policy::Refusal;
 use super::renewal::{self, Answer};
-use super::{Refresher, judgement};
 use crate::clock::{UnixMillis, boottime};
 use crate::detached::Done;
 use crate::detached::protocol::{Refresh, Refreshed};
@@ -30,6 +31,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// Longest time for which a lease is taken at once.
 const LEASE: Duration = Duration::from_secs(30);
 const SHORTEST_LEASE: Duration = Duration::from_secs(5);
+/// Longest time for which the provider's keys are waited for.
+const KEYS_DEADLINE: Duration = Duration::from_secs(2);
 /// Longest time for which an answer is waited for.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 /// How often a request that the provider has certainly not seen is sent again.
@@ -232,6 +235,7 @@ impl Pilot {
             return Ok(record);
         }
         let provider = self.refresher.context.provider().await?;
+        self.have_keys_at_hand(&provider).await;
         let timing =
             Timing::of(&provider.rotation, self.refresher.context.settings.timeouts.request);
         for _ in 0..ROUNDS {
@@ -252,6 +256,15 @@ impl Pilot {
             Code::Store,
             "the token store takes too long to give a lease: nothing was sent that it might not cover",
         ))
+    }
+
+    /// Before anything is spent: the keys that a renewed `id_token` will be judged by, of a user who is known by one. Without
+    /// them the renewal goes on all the same.
+    async fn have_keys_at_hand(&self, provider: &Provider) {
+        let remembered = self.refresher.remembered(&self.key);
+        if remembered.is_some_and(|record| record.identity.is_some()) {
+            let _ = self.refresher.context.keys(provider, KEYS_DEADLINE).await;
+        }
     }
 
     /// Step 2, and step 7 while somebody else holds the lease.
@@ -552,7 +565,9 @@ impl Pilot {
                 Answer::Judged(Outcome::Success(response)) => {
                     let now = self.now();
                     let tokens = renewal::tokens_for(&self.entry, *response, now);
-                    let judged = judgement::hold(&held.record, &tokens, now);
+                    let judge = Judge { settings: &context.settings, provider };
+                    let keys = context.keys_at_hand();
+                    let judged = judge.hold(&held.record, &tokens, keys.as_deref(), now);
                     let commit = Commit {
                         grant_id: held.record.grant_id.clone(),
                         generation: held.record.generation,

@@ -7,6 +7,7 @@ mod api_refusal;
 mod cache;
 mod commit;
 mod flight;
+pub(crate) mod introspection;
 pub(crate) mod judgement;
 pub(crate) mod keepalive;
 pub(crate) mod outcome;

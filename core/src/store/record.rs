@@ -583,7 +583,7 @@ impl Record {
             .any(|kept| kept.token == answered.token)
     }
 
-    /// What an answer leaves out stays as it was: refresh token, scope.
+    /// What an answer leaves out stays as it was: refresh token, scope, further fields such as the `id_token`.
     fn carried_over(&self, answer: &Tokens) -> Tokens {
         let mut tokens = answer.clone();
         let Some(before) = &self.tokens else { return tokens };
@@ -615,7 +615,11 @@ impl Record {
             access.push(new);
             make_room(&mut access);
         }
-        if !entry.is_own() {
+        if entry.is_own() {
+            let told_before = before.response.iter();
+            let left_out = told_before.filter(|(name, _)| !answer.response.contains_key(*name));
+            tokens.response.extend(left_out.map(|(name, value)| (name.clone(), value.clone())));
+        } else {
             tokens.response.clone_from(&before.response);
         }
         tokens.access = access;

@@ -10,4 +10,5 @@ mod faults;
 mod journal;
 mod oauth1;
 mod oauth2;
+mod openid;
 mod pages;

@@ -63,6 +63,18 @@ impl Provider {
         Ok(Value::Null)
     }
 
+    /// Has ID Tokens be odd from now on.
+    pub(crate) fn set_id_token_habit(&self, habit: Map<String, Value>) -> Result<Value, String> {
+        self.sandbox.set_id_token_habit(read("id_token", Value::Object(habit))?);
+        Ok(Value::Null)
+    }
+
+    /// Has another key sign ID Tokens.
+    pub(crate) fn rotate_signing_key(&self) -> Value {
+        self.sandbox.rotate_signing_key();
+        Value::Null
+    }
+
     /// Ends a user's grants, as the user can in the settings of a provider; gives how many there were.
     pub(crate) fn revoke(&self, user: &str) -> Value {
         json!(self.sandbox.revoke_user(user))

@@ -67,6 +67,8 @@ const ACTIONS: &[Action] = &[
     runner("sandbox.fault", &["on", "kind"], FAULT_OPTIONS),
     runner("sandbox.clear_faults", &[], &[]),
     runner("sandbox.options", &["change"], &[]),
+    runner("sandbox.id_token", &[], &["header", "claims", "signature", "at_refresh"]),
+    runner("sandbox.rotate_signing_key", &[], &[]),
     runner("sandbox.revoke", &["user"], &[]),
     runner("sandbox.expire_access", &["user"], &[]),
     runner("file.write", &["path"], &["text", "base64"]),

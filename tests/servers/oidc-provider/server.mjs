@@ -3,7 +3,8 @@
 // Every refresh token is rotated at each use, and a refresh token used twice revokes its whole grant at once: there is
 // no grace. Prints one line {"base_url": …} when it listens. Besides the provider's own endpoints it serves
 // GET /journal: what the token and userinfo endpoints were asked and answered, without tokens, codes or secrets; and
-// GET /grants: of each grant with refresh tokens its user, how many they are, and whether one is alive.
+// GET /grants: of each grant with refresh tokens its user, how many they are, and whether one is alive. POST /rotate_keys has
+// it sign by another key from then on.
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { X509Certificate, generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -31,6 +32,7 @@ const client = (fields) => ({
   grant_types: ['authorization_code', 'refresh_token'],
   response_types: ['code'],
   redirect_uris: [options['callback-url']],
+  post_logout_redirect_uris: ['http://127.0.0.1/bye'],
   ...fields,
 });
 
@@ -124,12 +126,12 @@ const configuration = {
   cookies: { keys: [randomBytes(32).toString('hex')] },
   features: {
     devInteractions: { enabled: true },
+    introspection: { enabled: true },
     revocation: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => options['dpop-nonce'] },
     mTLS: options.tls ? mutualTls : { enabled: false },
   },
   findAccount: (_context, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
-  jwks: { keys: [signingKey()] },
   pkce: { required: () => true },
   rotateRefreshToken: true,
   ttl: {
@@ -148,9 +150,10 @@ function signingKey() {
   return { ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' };
 }
 
+const journal = [];
+
 /** Keeps what the provider tells by its events, in order. */
 function keepJournal(provider) {
-  const journal = [];
   const note = (entry) => journal.push({ at: Date.now() / 1000, ...entry });
   const tokenRequest = ({ oidc }) => ({
     event: 'token',
@@ -205,11 +208,28 @@ if (options.tls) {
     mtls_endpoint_aliases: {
       token_endpoint: `${mtlsUrl}/token`,
       revocation_endpoint: `${mtlsUrl}/token/revocation`,
+      introspection_endpoint: `${mtlsUrl}/token/introspection`,
       userinfo_endpoint: `${mtlsUrl}/me`,
     },
   };
 }
-const provider = new Provider(baseUrl, configuration);
-keepJournal(provider);
-for (const one of servers) one.on('request', provider.callback());
+
+/** A provider with a new signing key, on the memory that there is. */
+function provide() {
+  const provider = new Provider(baseUrl, { ...configuration, jwks: { keys: [signingKey()] } });
+  keepJournal(provider);
+  return provider.callback();
+}
+
+let handle = provide();
+for (const one of servers) {
+  one.on('request', (request, response) => {
+    if (request.method === 'POST' && request.url === '/rotate_keys') {
+      handle = provide();
+      response.writeHead(204).end();
+      return;
+    }
+    handle(request, response);
+  });
+}
 console.log(JSON.stringify({ base_url: baseUrl }));

@@ -28,6 +28,8 @@ impl Run<'_> {
             "sandbox.options" => {
                 ok(self.provider.change_options(typed::<Change>(arguments)?.change)?)
             }
+            "sandbox.id_token" => ok(self.provider.set_id_token_habit(arguments)?),
+            "sandbox.rotate_signing_key" => ok(self.provider.rotate_signing_key()),
             "sandbox.revoke" => ok(self.provider.revoke(&typed::<OfUser>(arguments)?.user)),
             "sandbox.expire_access" => {
                 ok(self.provider.expire_access(&typed::<OfUser>(arguments)?.user))
