@@ -554,6 +554,7 @@ export interface GrantEvent {
     | 'store_rolled_back'
     | 'revoked'
     | 'forgotten'
+    | 'legacy_grant'
   provider: string
   subject: string
   slot: string

@@ -1,5 +1,6 @@
 //! The façade: one short method per operation. Owned plain types in and out; async, on any executor.
 
+use crate::authorize::legacy::{self, PasswordOptions, PinOptions};
 use crate::authorize::logout::{self, Logout, LogoutOptions};
 use crate::authorize::{self, BeginOptions, Concluded, FinishOptions, Finished, Start};
 use crate::check_up::{self, Checked};
@@ -21,7 +22,7 @@ use crate::rekey::{self, RekeyOptions, Rekeyed};
 use crate::secret::Secret;
 use crate::store::{
     self, Address, ApplicationStoreAdapter, Caller, CallingThread, Codec, ForeignStore, GrantKey,
-    KeyRing, Method, Store, Tables,
+    KeyRing, Method, Record, Store, Tables,
 };
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -123,6 +124,7 @@ impl Client {
             Events::Sink(sink) => Some(sink),
             Events::Queue => queue.clone().map(queueing),
         };
+        let config = config.with_google_credentials()?;
         let settings = Arc::new(Settings::resolve(&config, sink)?);
         let store = match environment.store {
             Some(ApplicationStore::AnyThread(store)) => StoreChoice::AnyThread(store),
@@ -189,6 +191,41 @@ impl Client {
         run(deadline, async move { logout::logout(&refresher, options).await }).await
     }
 
+    /// Stores the grant that a user's own password brings (RFC 6749 section 4.3), where `legacy_grants` allows it: the
+    /// application sees the password, which RFC 9700 section 2.4 forbids. It is sent once and kept nowhere.
+    pub async fn grant_by_password(
+        &self,
+        subject: &str,
+        options: PasswordOptions,
+    ) -> Result<Inspection> {
+        let (refresher, key) = (self.refresher()?, self.key_of(subject, &options.slot)?);
+        let deadline = self.deadline(options.timeout)?;
+        run_to_its_end(deadline, async move {
+            let record = legacy::by_password(&refresher.context, &key, &options).await?;
+            Ok(remembered(&refresher, record))
+        })
+        .await
+    }
+
+    /// Stores the grant that a PIN brings, in the manner of Imgur, where `legacy_grants` allows it. The user got the PIN at
+    /// [`pin_url`](Client::pin_url).
+    pub async fn grant_by_pin(&self, subject: &str, options: PinOptions) -> Result<Inspection> {
+        let (refresher, key) = (self.refresher()?, self.key_of(subject, &options.slot)?);
+        let deadline = self.deadline(options.timeout)?;
+        run_to_its_end(deadline, async move {
+            let record = legacy::by_pin(&refresher.context, &key, &options).await?;
+            Ok(remembered(&refresher, record))
+        })
+        .await
+    }
+
+    /// Where the provider shows a user the PIN that they copy.
+    pub async fn pin_url(&self) -> Result<String> {
+        let refresher = self.refresher()?;
+        let deadline = self.deadline(None)?;
+        run(deadline, async move { Ok(legacy::pin_url(&refresher.context).await?.into()) }).await
+    }
+
     /// The grant of a subject. No I/O; whether there is one shows at its first use.
     #[must_use]
     pub fn grant(&self, subject: &str) -> Grant {
@@ -203,22 +240,13 @@ impl Client {
 
     /// Stores tokens that were got elsewhere, in place of what stands: usable in one step.
     pub async fn put(&self, subject: &str, tokens: PutTokens) -> Result<Inspection> {
-        if subject.is_empty() {
-            return Err(Error::new(
-                Code::InvalidArgument,
-                "subject: is empty; expected the application's name for the user",
-            ));
-        }
-        let refresher = self.refresher()?;
-        let key = self.0.settings.key(subject, &tokens.slot);
+        let (refresher, key) = (self.refresher()?, self.key_of(subject, &tokens.slot)?);
         let deadline = self.deadline(None)?;
         run(deadline, async move {
             let settings = &refresher.context.settings;
             let consent = tokens.into_consent(&settings.registration(), settings.now())?;
             let record = authorize::store(&refresher.context, &key, consent).await?;
-            let inspection = Inspection::of(&refresher.context.settings, &record);
-            refresher.remember(record);
-            Ok(inspection)
+            Ok(remembered(&refresher, record))
         })
         .await
     }
@@ -405,6 +433,15 @@ impl Client {
         Ok(Arc::clone(&self.here()?.refresher))
     }
 
+    /// The key of a user's grant.
+    fn key_of(&self, subject: &str, slot: &str) -> Result<GrantKey> {
+        if subject.is_empty() {
+            let text = "subject: is empty; expected the application's name for the user";
+            return Err(Error::new(Code::InvalidArgument, text));
+        }
+        Ok(self.0.settings.key(subject, slot))
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
     }
@@ -507,6 +544,13 @@ impl Inner {
         }
         Ok(Arc::new(adapter))
     }
+}
+
+/// Puts a record that was just written into the cache, and says what is in it.
+fn remembered(refresher: &Refresher, record: Record) -> Inspection {
+    let inspection = Inspection::of(&refresher.context.settings, &record);
+    refresher.remember(record);
+    inspection
 }
 
 /// Ends an authorization, in the helper process where there is one.

@@ -1,10 +1,12 @@
 //! The one configuration schema: the same keys in every language, read from JSON or TOML, refused with the name of
 //! the key and what was expected. The order in which options are set never matters.
 
+mod google;
+
 use crate::error::{Code, Error, Result};
 use crate::http::domain_of;
 use crate::oauth1::{ParametersIn, SignatureMethod};
-use crate::oauth2::ClientAuthenticationMethod;
+use crate::oauth2::{AssertionAudience, ClientAuthenticationMethod};
 use crate::provider::ProviderTable;
 use crate::secret::Secret;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor, value};
@@ -13,6 +15,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use url::Host;
 
 /// How a client is configured; the keys of `docs/configuration.md`.
@@ -27,6 +30,16 @@ pub struct Config {
     /// What the endpoints of the provider's entry leave open, such as an account's subdomain.
     #[serde(default)]
     pub provider_variables: BTreeMap<String, String>,
+    /// One of Google's files as it is, or its path: `client_secrets.json`, the key of a service account, or the credentials of a
+    /// user; `default` for those that Google's own libraries use. Then `provider` and `client_id` may be absent.
+    #[serde(default)]
+    pub google_credentials: Option<SecretSource>,
+    /// Which of the redirect URIs of a `client_secrets.json`, counted from 0; the first that is of use when absent.
+    #[serde(default)]
+    pub redirect_index: Option<usize>,
+    /// The refresh token with which a grant begins that was never stored.
+    #[serde(skip)]
+    pub(crate) first_refresh_token: Option<Secret>,
     /// The client identifier (RFC 6749 section 2.2), or the consumer key (RFC 5849).
     pub client_id: String,
     /// Its secret; absent for a public client.
@@ -35,12 +48,31 @@ pub struct Config {
     /// How the client authenticates; the provider's way when absent.
     #[serde(default)]
     pub client_authentication: Option<ClientAuthenticationMethod>,
-    /// OAuth 1.0a: PEM with the RSA key that signs with one of the RSA methods.
+    /// PEM or JWK with the key that signs assertions (RFC 7523); OAuth 1.0a: PEM with the RSA key that signs with one of the
+    /// RSA methods.
     #[serde(default)]
     pub private_key: Option<SecretSource>,
     /// What opens an encrypted `private_key`.
     #[serde(default)]
     pub private_key_passphrase: Option<SecretSource>,
+    /// The name that the provider knows the key by (`kid`); that of a JWK when absent.
+    #[serde(default)]
+    pub private_key_id: Option<String>,
+    /// The algorithm of assertions (RFC 7518 section 3.1); what the key usually signs with when absent.
+    #[serde(default)]
+    pub signing_algorithm: Option<String>,
+    /// What assertions say.
+    #[serde(default)]
+    pub assertion: AssertionOptions,
+    /// How grants come about.
+    #[serde(default)]
+    pub grant: GrantType,
+    /// With `grant = "token_exchange"`: what is exchanged.
+    #[serde(default)]
+    pub token_exchange: Option<TokenExchangeOptions>,
+    /// Grants that the standards have given up and some servers have not: they show users' secrets to the application.
+    #[serde(default)]
+    pub legacy_grants: Vec<LegacyGrant>,
     /// OAuth 1.0a: how requests are signed; the provider's way when absent.
     #[serde(default)]
     pub signature_method: Option<SignatureMethod>,
@@ -102,6 +134,122 @@ pub struct Config {
     /// Added in front of this library's own `User-Agent`.
     #[serde(default)]
     pub user_agent: Option<String>,
+}
+
+/// How grants come about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// A user consents.
+    #[default]
+    AuthorizationCode,
+    /// The client itself is known (RFC 6749 section 4.4). No consent.
+    ClientCredentials,
+    /// The client signs an assertion (RFC 7523 section 2.1), as a service account does. No consent.
+    JwtBearer,
+    /// Another token is given for one (RFC 8693). No consent.
+    TokenExchange,
+}
+
+impl GrantType {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            GrantType::AuthorizationCode => "authorization_code",
+            GrantType::ClientCredentials => "client_credentials",
+            GrantType::JwtBearer => "jwt_bearer",
+            GrantType::TokenExchange => "token_exchange",
+        }
+    }
+
+    /// Whether a user consents.
+    pub(crate) fn needs_consent(self) -> bool {
+        self == GrantType::AuthorizationCode
+    }
+}
+
+/// A grant that shows a user's secret to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegacyGrant {
+    /// The user's own password (RFC 6749 section 4.3; RFC 9700 section 2.4 forbids it).
+    Password,
+    /// A PIN that the user copies, in the manner of Imgur.
+    Pin,
+}
+
+impl LegacyGrant {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            LegacyGrant::Password => "password",
+            LegacyGrant::Pin => "pin",
+        }
+    }
+}
+
+/// What assertions say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AssertionOptions {
+    /// To whom they are addressed; when absent the provider's way, else its issuer, else its token endpoint.
+    pub audience: Option<AssertionAudience>,
+    /// With `grant = "jwt_bearer"`: who signs; `client_id` when absent.
+    pub issuer: Option<String>,
+    /// With `grant = "jwt_bearer"`: for whom a token is wanted, such as the user of a domain that a service account acts for.
+    /// `{subject}` in it stands for the subject of the grant. The issuer when absent (RFC 7523 section 3 wants one), none when
+    /// empty.
+    pub subject: Option<String>,
+    /// With `grant = "jwt_bearer"`: further claims that the provider wants.
+    pub claims: serde_json::Map<String, Value>,
+}
+
+/// What is exchanged for a token (RFC 8693 section 2.1). Token types are URIs, or the last part of those of section 3, such as
+/// `jwt`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenExchangeOptions {
+    /// A token of the party on whose behalf one is wanted; a file is read anew for each request.
+    pub subject_token: SecretSource,
+    /// Its type; `access_token` when absent.
+    #[serde(default = "access_token")]
+    pub subject_token_type: String,
+    /// A token of the acting party; read as the other.
+    #[serde(default)]
+    pub actor_token: Option<SecretSource>,
+    /// Its type; `access_token` when absent.
+    #[serde(default = "access_token")]
+    pub actor_token_type: String,
+    /// The type of token that is wanted.
+    #[serde(default)]
+    pub requested_token_type: Option<String>,
+    /// The name of the service that the token is for.
+    #[serde(default)]
+    pub audience: Option<String>,
+}
+
+/// What token types begin with (RFC 8693 section 3).
+const TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:";
+
+impl TokenExchangeOptions {
+    /// The same with every type as the URI that it stands for.
+    pub(crate) fn with_uris(mut self) -> Self {
+        let types = [&mut self.subject_token_type, &mut self.actor_token_type];
+        for name in types.into_iter().chain(&mut self.requested_token_type) {
+            if !name.contains(':') {
+                *name = format!("{TOKEN_TYPE}{name}");
+            }
+        }
+        self
+    }
+
+    /// When the file with the subject token last changed.
+    pub(crate) fn changed_at(&self) -> Option<SystemTime> {
+        let SecretSource::File(path) = &self.subject_token else { return None };
+        std::fs::metadata(path).and_then(|file| file.modified()).ok()
+    }
+}
+
+fn access_token() -> String {
+    "access_token".to_owned()
 }
 
 fn default_clock_skew() -> f64 {
@@ -205,6 +353,16 @@ impl<'de> Deserialize<'de> for SecretSource {
 }
 
 impl SecretSource {
+    /// Has another process of this user find the same, which goes on reading a file.
+    fn make_lasting(&mut self, key: &str) -> Result<()> {
+        match self {
+            SecretSource::File(path) => *path = absolute(key, path)?,
+            SecretSource::Env(_) => *self = SecretSource::Text(self.resolve(key)?),
+            SecretSource::Text(_) => {}
+        }
+        Ok(())
+    }
+
     /// Reads the secret; `key` is the configuration key that an error names.
     pub(crate) fn resolve(&self, key: &str) -> Result<Secret> {
         let invalid = |text: String| Error::new(Code::InvalidConfig, format!("{key}: {text}"));
@@ -439,7 +597,17 @@ impl Config {
         Config::from_value(value, Naming::Snake)
     }
 
-    fn from_value(value: Value, naming: Naming) -> Result<Self> {
+    fn from_value(mut value: Value, naming: Naming) -> Result<Self> {
+        let (credentials, client_id) = match naming {
+            Naming::Snake => ("google_credentials", "client_id"),
+            Naming::Camel => ("googleCredentials", "clientId"),
+        };
+        if let Some(keys) = value.as_object_mut()
+            && keys.contains_key(credentials)
+        {
+            keys.entry("provider").or_insert_with(|| "google".into());
+            keys.entry(client_id).or_insert_with(|| "".into());
+        }
         read::<Config>(value, CONFIGURATION, naming)?.checked()
     }
 
@@ -463,7 +631,7 @@ impl Config {
             let text = "clock_skew: expected a number of seconds from 0 to 3600";
             return Err(Error::new(Code::InvalidConfig, text));
         }
-        if self.client_id.is_empty() {
+        if self.client_id.is_empty() && self.google_credentials.is_none() {
             return Err(Error::new(Code::InvalidConfig, "client_id: is empty; expected text"));
         }
         let is_host = |host: &&String| Host::parse(domain_of(host).unwrap_or(host)).is_ok();
@@ -489,6 +657,12 @@ impl Config {
         ] {
             if let Some(secret) = secret {
                 *secret = SecretSource::Text(secret.resolve(key)?);
+            }
+        }
+        if let Some(exchange) = &mut config.token_exchange {
+            exchange.subject_token.make_lasting("token_exchange.subject_token")?;
+            if let Some(token) = &mut exchange.actor_token {
+                token.make_lasting("token_exchange.actor_token")?;
             }
         }
         for path in &mut config.provider_files {
@@ -559,7 +733,8 @@ enum Naming {
 }
 
 /// Keys whose values are the application's own data, not keys of ours.
-const OWN_DATA: [&str; 12] = [
+const OWN_DATA: [&str; 13] = [
+    "claims",
     "authorization_parameters",
     "reauthentication_parameters",
     "token_parameters",

@@ -1,7 +1,11 @@
 //! What the upper floors share: the settings of one client, and what it has opened in this process.
 
+use crate::assertions::Assertions;
 use crate::clock::{Clock, UnixMillis, millis};
-use crate::config::{Config, Dpop, ProviderChoice, Scopes, Timeouts, WindowOptions};
+use crate::config::{
+    AssertionOptions, Config, Dpop, GrantType, LegacyGrant, ProviderChoice, Scopes, Timeouts,
+    TokenExchangeOptions, WindowOptions,
+};
 use crate::detached::{Detached, Listener};
 use crate::dpop::Proofs;
 use crate::error::{Code, Error, Result};
@@ -10,14 +14,16 @@ use crate::http::{ClientCertificate, HttpClient, MutualTls, is_among};
 use crate::jose::dpop;
 use crate::jose::key_set::KeySet;
 use crate::moving::Registration;
-use crate::oauth2::{ClientAuthentication, ClientAuthenticationMethod, TokenRequest};
+use crate::oauth2::{
+    ClientAuthentication, ClientAuthenticationMethod, ClientCredential, TokenRequest,
+};
 use crate::provider::keys::{KeySource, Keys};
 use crate::provider::{
     Endpoints, Protocol, Provider, Rotation, TokenUse, discovery, lookup, of_issuer,
 };
 use crate::secret::{Secret, shown};
 use crate::signing::{Signing, SigningOptions};
-use crate::store::{Entry, GrantKey, Record, Store};
+use crate::store::{Entry, GrantKey, Record, Store, Tokens};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -37,6 +43,17 @@ pub(crate) struct Settings {
     client_authentication: Option<ClientAuthenticationMethod>,
     pub(crate) mutual_tls: Option<MutualTls>,
     pub(crate) dpop: Dpop,
+    /// What signs assertions.
+    pub(crate) assertions: Assertions,
+    /// How grants come about.
+    pub(crate) grant: GrantType,
+    /// What is exchanged for tokens.
+    pub(crate) token_exchange: Option<TokenExchangeOptions>,
+    /// Of a user who consented elsewhere.
+    first_refresh_token: Option<Secret>,
+    /// Tells apart what one client registration asks for in several configurations, where no user's consent does.
+    wish: String,
+    pub(crate) legacy_grants: Vec<LegacyGrant>,
     pub(crate) redirect_uri: Option<String>,
     pub(crate) scope: Vec<String>,
     pub(crate) offline: bool,
@@ -50,10 +67,21 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     /// OAuth 1.0a: what signs.
     signing: Option<Signing>,
-    /// OAuth 1.0a: how far the provider's clock is ahead of this one, in milliseconds.
+    /// How far the provider's clock is ahead of this one, in milliseconds, as far as it matters to what is signed.
     pub(crate) signing_offset: AtomicI64,
     pub(crate) events: Option<EventSink>,
 }
+
+/// Where there is no refresh token, any number of requests may be sent.
+static NOTHING_TO_SPEND: Rotation = Rotation {
+    rotates: Some(false),
+    grace: None,
+    kills_on_reuse: Some(false),
+    idle_days: None,
+    lifetime_days: None,
+    leaves_out: Vec::new(),
+    earliest_refresh: None,
+};
 
 enum ProviderSource {
     Known(Arc<Provider>),
@@ -92,6 +120,13 @@ impl Settings {
             .map(|source| source.resolve("client_secret"))
             .transpose()?;
         let signing = signing(config, &provider)?;
+        let assertions = if signing.is_some() {
+            Assertions::default() // there the key signs requests
+        } else {
+            check_credentials(config)?;
+            check_grant(config)?;
+            Assertions::resolve(config)?
+        };
         let settings = Settings {
             provider_name,
             provider,
@@ -100,6 +135,12 @@ impl Settings {
             client_authentication: config.client_authentication,
             mutual_tls: mutual_tls(config)?,
             dpop: config.dpop,
+            assertions,
+            grant: config.grant,
+            token_exchange: config.token_exchange.clone().map(TokenExchangeOptions::with_uris),
+            first_refresh_token: config.first_refresh_token.clone(),
+            wish: wish(config),
+            legacy_grants: config.legacy_grants.clone(),
             redirect_uri: config.redirect_uri.clone(),
             scope: config.scope.0.clone(),
             offline: config.offline,
@@ -117,7 +158,7 @@ impl Settings {
         if let ProviderSource::Known(provider) = &settings.provider {
             settings.client_authentication(provider)?;
             settings.binds_to_key(provider)?;
-            if settings.offline && provider.offline.is_none() {
+            if settings.offline && settings.grant.needs_consent() && provider.offline.is_none() {
                 return Err(no_offline_way(&provider.name));
             }
         }
@@ -137,7 +178,7 @@ impl Settings {
 
     /// The first part of the key of every grant of this client registration.
     pub(crate) fn client_key(&self) -> String {
-        format!("{}:{}", self.provider_name, self.client_id)
+        format!("{}:{}{}", self.provider_name, self.client_id, self.wish)
     }
 
     pub(crate) fn key(&self, subject: &str, slot: &str) -> GrantKey {
@@ -159,7 +200,7 @@ impl Settings {
         &self,
         provider: &Provider,
     ) -> Result<ClientAuthentication<'_>> {
-        self.authentication_by(provider.client_authentication)
+        self.authentication_by(provider, provider.client_authentication)
     }
 
     /// How it authenticates at a refresh.
@@ -168,7 +209,7 @@ impl Settings {
         provider: &Provider,
     ) -> Result<ClientAuthentication<'_>> {
         let usual = provider.client_authentication;
-        self.authentication_by(provider.refresh_authentication.unwrap_or(usual))
+        self.authentication_by(provider, provider.refresh_authentication.unwrap_or(usual))
     }
 
     /// How it authenticates in a request for which the provider's entry may name a method of its own.
@@ -179,26 +220,34 @@ impl Settings {
     ) -> Result<ClientAuthentication<'_>> {
         own.map_or_else(
             || self.client_authentication(provider),
-            |method| self.authenticating(method),
+            |method| self.authenticating(provider, method),
         )
     }
 
-    /// By the configured method, else by `usual` where there is a secret or it needs none.
+    /// By the configured method, else by `usual` where there is a secret or it needs none, else by the key.
     fn authentication_by(
         &self,
+        provider: &Provider,
         usual: ClientAuthenticationMethod,
     ) -> Result<ClientAuthentication<'_>> {
+        let has_key = self.assertions.private_key().is_some();
         let method = match (self.client_authentication, &self.client_secret) {
             (Some(method), _) => method,
             (None, Some(_)) => usual,
+            (None, None) if self.grant == GrantType::JwtBearer => {
+                return Ok(ClientAuthentication::by_the_grant());
+            }
             (None, None) if usual.is_by_certificate() => usual,
+            (None, None) if has_key => ClientAuthenticationMethod::PrivateKeyJwt,
             (None, None) => ClientAuthenticationMethod::None,
         };
-        self.authenticating(method)
+        self.authenticating(provider, method)
     }
 
+    /// By this method; what is signed for it is good for one request.
     fn authenticating(
         &self,
+        provider: &Provider,
         method: ClientAuthenticationMethod,
     ) -> Result<ClientAuthentication<'_>> {
         if method.is_by_certificate() && self.mutual_tls.is_none() {
@@ -206,9 +255,18 @@ impl Settings {
                 format!("client_certificate: is missing; expected the one that {method} shows");
             return Err(Error::new(Code::InvalidConfig, text));
         }
-        let secret = self.client_secret.as_ref().map(Secret::expose);
-        ClientAuthentication::new(method, &self.client_id, secret)
-            .map_err(|error| Error::new(Code::InvalidConfig, format!("client_secret: {error}")))
+        let (secret, now) = (self.client_secret.as_ref(), self.signing_now());
+        let credential = match method {
+            ClientAuthenticationMethod::ClientSecretJwt
+            | ClientAuthenticationMethod::PrivateKeyJwt => {
+                let assertion = self.assertions.of_client(method, secret, provider, now)?;
+                assertion.map_or(ClientCredential::None, ClientCredential::Assertion)
+            }
+            _ => secret
+                .map_or(ClientCredential::None, |secret| ClientCredential::Secret(secret.expose())),
+        };
+        ClientAuthentication::new(method, &self.client_id, credential)
+            .map_err(|error| Error::new(Code::InvalidConfig, format!("{}: {error}", error.key())))
     }
 
     /// Whether the tokens of a new consent are to be bound to a key of the grant's own (RFC 9449).
@@ -259,15 +317,35 @@ impl Settings {
         if let Some(tls) = &self.mutual_tls {
             hash.update(tls.certificate.digest());
         }
+        hash.update([0]);
+        hash.update(&*self.assertions.identity());
+        hash.update(self.wish.as_bytes());
+        for changed in self.token_exchange.iter().filter_map(TokenExchangeOptions::changed_at) {
+            hash.update(format!("{changed:?}"));
+        }
         URL_SAFE_NO_PAD.encode(&hash.finalize()[..8])
     }
 
     /// What the provider does with used refresh tokens, as far as it is known without asking it.
     pub(crate) fn rotation(&self) -> &Rotation {
         match &self.provider {
+            _ if !self.grant.needs_consent() => &NOTHING_TO_SPEND,
             ProviderSource::Known(provider) => &provider.rotation,
             ProviderSource::Issuer { rotation, .. } => rotation,
         }
+    }
+
+    /// The same, of the provider as its metadata have it.
+    pub(crate) fn rotation_at<'a>(&self, provider: &'a Provider) -> &'a Rotation {
+        if self.grant.needs_consent() { &provider.rotation } else { &NOTHING_TO_SPEND }
+    }
+
+    /// With what a grant begins that nobody has to consent to any more: an access token is due at once. Credentials of one user
+    /// are not those of every subject, and are the grant without a name.
+    pub(crate) fn first_tokens(&self, key: &GrantKey) -> Option<Tokens> {
+        let refresh_token = self.first_refresh_token.clone().filter(|_| key.subject.is_empty());
+        let is_at_hand = refresh_token.is_some() || !self.grant.needs_consent();
+        is_at_hand.then(|| Tokens::of_refresh_token(refresh_token, &self.scope, self.now()))
     }
 
     /// The protocol of the provider; metadata is of OAuth 2 only.
@@ -302,6 +380,21 @@ impl Settings {
 
     pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
+    }
+
+    /// The time by which what is signed is dated.
+    pub(crate) fn signing_now(&self) -> UnixMillis {
+        self.now().saturating_add(self.signing_offset())
+    }
+
+    /// Holds the provider's clock against this one: from now on what is signed is dated by it, where it is further off than is
+    /// `tolerated`, in milliseconds. Whether that is so of what was `dated_by` another offset.
+    pub(crate) fn corrects_clock(&self, theirs: UnixMillis, dated_by: i64, tolerated: i64) -> bool {
+        let offset = theirs.saturating_sub(self.now());
+        if (offset - self.signing_offset()).abs() > tolerated {
+            self.signing_offset.store(offset, Ordering::Relaxed);
+        }
+        (offset - dated_by).abs() > tolerated
     }
 
     /// By how much signatures are dated later than [`now`](Self::now), in milliseconds.
@@ -343,11 +436,16 @@ fn signing(config: &Config, provider: &ProviderSource) -> Result<Option<Signing>
     if let ProviderSource::Known(provider) = provider
         && provider.endpoints.protocol() == Protocol::OAuth1
     {
+        if !config.grant.needs_consent() {
+            let text = format!(
+                "grant: {} is of OAuth 2.0, and the provider speaks OAuth 1.0a; expected authorization_code",
+                config.grant.as_str()
+            );
+            return Err(Error::new(Code::InvalidConfig, text));
+        }
         return Signing::resolve(&SigningOptions::of_client(config, &provider.dialect)).map(Some);
     }
     let keys = [
-        ("private_key", config.private_key.is_some()),
-        ("private_key_passphrase", config.private_key_passphrase.is_some()),
         ("signature_method", config.signature_method.is_some()),
         ("parameters_in", config.parameters_in.is_some()),
         ("realm", config.realm.is_some()),
@@ -378,6 +476,61 @@ fn mutual_tls(config: &Config) -> Result<Option<MutualTls>> {
     let key = key.map(|source| source.resolve("client_certificate_key")).transpose()?;
     let certificate = ClientCertificate::from_pem(&chain, key.as_ref())?;
     Ok(Some(MutualTls { certificate, at_apis }))
+}
+
+/// Of a client that needs no consent: what it asks for. Tokens of one account for several scopes, or on behalf of several users,
+/// are several grants.
+fn wish(config: &Config) -> String {
+    if config.grant.needs_consent() {
+        return String::new();
+    }
+    let mut scope = config.scope.0.clone();
+    scope.sort();
+    let assertion = AssertionOptions { audience: None, ..config.assertion.clone() };
+    let exchange = config.token_exchange.as_ref();
+    let exchange = exchange.map(|exchange| (&exchange.requested_token_type, &exchange.audience));
+    let wish = (config.grant, scope, assertion, exchange);
+    let wish = serde_json::to_string(&wish).expect("options are plain data");
+    format!("#{}", URL_SAFE_NO_PAD.encode(&Sha256::digest(wish)[..9]))
+}
+
+/// Refuses a kind of grant without what it takes, and the other way round.
+fn check_grant(config: &Config) -> Result<()> {
+    let is_exchange = config.grant == GrantType::TokenExchange;
+    let authenticates = config.client_secret.is_some()
+        || config.private_key.is_some()
+        || config.client_authentication.is_some();
+    let text = match (is_exchange, config.token_exchange.is_some()) {
+        (true, false) => {
+            "token_exchange: is missing; expected a table with `subject_token`, which is exchanged for a token"
+        }
+        (false, true) => {
+            "token_exchange: is of use only with grant = \"token_exchange\"; expected both or neither"
+        }
+        _ if config.grant == GrantType::JwtBearer && config.private_key.is_none() => {
+            "private_key: is missing; expected the key that signs for grant = \"jwt_bearer\""
+        }
+        _ if config.grant == GrantType::ClientCredentials && !authenticates => {
+            "client_secret: is missing; expected it or a private_key, as grant = \"client_credentials\" is for clients that \
+             authenticate (RFC 6749 section 4.4)"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::new(Code::InvalidConfig, text))
+}
+
+/// Refuses two credentials where nothing says which of them authenticates.
+fn check_credentials(config: &Config) -> Result<()> {
+    let are_both = config.client_secret.is_some() && config.private_key.is_some();
+    let is_said = config.client_authentication.is_some() || config.grant == GrantType::JwtBearer;
+    if !are_both || is_said {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::InvalidConfig,
+        "client_authentication: is missing, and there are both client_secret and private_key; expected the method that this \
+         client is registered for, such as private_key_jwt",
+    ))
 }
 
 pub(crate) fn no_offline_way(provider: &str) -> Error {

@@ -58,6 +58,8 @@ pub enum Kind {
     Revoked,
     /// A grant was deleted by the application's wish.
     Forgotten,
+    /// A user's secret was shown to the application, as `legacy_grants` allows; `detail` says which.
+    LegacyGrant,
 }
 
 /// Receives events, on any thread. It must not block for long; a panic inside is left aside.

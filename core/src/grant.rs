@@ -293,7 +293,7 @@ impl Grant {
         let key = self.key.clone();
         let deadline = self.client.deadline(options.timeout)?;
         let work = async move {
-            let stands = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+            let stands = refresher.known(&key).await?;
             let want = Want::Newer {
                 entry: Entry::default(),
                 grant_id: stands.grant_id.clone(),

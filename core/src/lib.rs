@@ -27,6 +27,7 @@
 //! The floors, each of which imports only what is below it: [`Client`] and [`Grant`]; `authorize`; `call`; `refresh`; `store`;
 //! `provider`; `http`; and the pure [`oauth1`] and [`oauth2`], where the standards live.
 
+mod assertions;
 mod authorize;
 #[cfg(feature = "bench-access")]
 #[doc(hidden)]
@@ -63,6 +64,7 @@ mod signing;
 mod store;
 mod tables;
 
+pub use authorize::legacy::{PasswordOptions, PinOptions};
 pub use authorize::logout::{Logout, LogoutOptions};
 pub use authorize::loopback::LoopbackListener;
 pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
@@ -70,8 +72,9 @@ pub use call::{ApiRequest, ApiResponse, SignOptions, SignedRequest, sign};
 pub use check_up::{Checked, Health};
 pub use client::{ApplicationStore, Client, Environment, Events, KeyCallback};
 pub use config::{
-    Config, Detached, Dpop, Encryption, ProviderChoice, Scopes, SecretSource, StoreOptions,
-    Timeouts, WindowOptions, camel_json, options_from_json, options_from_json_camel,
+    AssertionOptions, Config, Detached, Dpop, Encryption, GrantType, LegacyGrant, ProviderChoice,
+    Scopes, SecretSource, StoreOptions, Timeouts, TokenExchangeOptions, WindowOptions, camel_json,
+    options_from_json, options_from_json_camel,
 };
 pub use error::{Code, Error, Result};
 pub use event::{Event, EventSink, Kind};

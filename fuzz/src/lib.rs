@@ -7,6 +7,8 @@
 mod callback;
 mod challenge;
 mod error_response;
+mod id_token;
+mod jwk;
 mod metadata;
 mod oauth1_request;
 mod oauth1_response;
@@ -19,10 +21,12 @@ mod token_response;
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("callback", callback::holds),
     ("challenge", challenge::holds),
     ("error_response", error_response::holds),
+    ("id_token", id_token::holds),
+    ("jwk", jwk::holds),
     ("metadata", metadata::holds),
     ("oauth1_request", oauth1_request::holds),
     ("oauth1_response", oauth1_response::holds),

@@ -224,6 +224,7 @@ impl Aliases<'_> {
         }
         let fixed = match name {
             "client_secret" => "[secret]",
+            "client_assertion" | "assertion" => "[assertion]",
             "code_verifier" | "oauth_verifier" => "[verifier]",
             "code_challenge" => "[challenge]",
             "state" => "[state]",

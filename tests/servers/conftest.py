@@ -91,6 +91,12 @@ def oidc_provider_with_tokens_of_three_seconds() -> Iterator[str]:
         yield base_url
 
 
+@pytest.fixture
+def django_oauth_toolkit() -> Iterator[str]:
+    with running(sys.executable, HERE / "django-oauth-toolkit" / "server.py") as base_url:
+        yield base_url
+
+
 @pytest.fixture(scope="session")
 def oauth1_provider() -> Iterator[str]:
     with running(sys.executable, HERE / "oauth1" / "server.py") as base_url:

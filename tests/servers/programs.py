@@ -72,6 +72,12 @@ def met(language: str, user: str, **meeting: Any) -> Told:
         return ended(program, consent(json.loads(begun)["url"], user))
 
 
+def ran(language: str, subject: str, **meeting: Any) -> Told:
+    """Runs a program for a grant that nobody consents to, or that is there."""
+    with started(language, {"subject": subject, "consent": False, "seconds": 0, "force": False, **meeting}) as program:
+        return ended(program)
+
+
 def _json_or_text(body: str) -> Any:
     try:
         return json.loads(body)

@@ -1,5 +1,6 @@
 """This library, in each language, at the servers of this folder: consent, calls, refreshes."""
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 from http_client import journal
-from programs import LANGUAGES, Told, ended, met, started
+from programs import HERE, LANGUAGES, Told, ended, met, ran, started
+from test_oidc_provider import confidential
 
 Config = dict[str, Any]
 
 REDIRECT_URI = "http://127.0.0.1:9/callback"
+CLIENT_KEYS = json.loads((HERE / "oidc-provider" / "client_keys.json").read_text())
 
 # Two refreshes at least while tokens of two seconds are called with for so long.
 SECONDS_OF_CALLS = 4
@@ -138,6 +141,115 @@ def test_oauthlib_takes_what_is_signed(oauth1_provider: str, tmp_path: Path, lan
         ("/access_token", 200),
         ("/api/echo", 200),
     ]
+
+
+def signing(base_url: str, folder: Path, algorithm: str) -> Config:
+    """A client that authenticates by what it signs."""
+    if algorithm == "HS256":
+        credentials = {
+            "client_authentication": "client_secret_jwt",
+            "client_secret": "a secret that signs and is never sent",
+        }
+    else:
+        credentials = {"private_key": json.dumps(CLIENT_KEYS[algorithm])}
+    return {"provider": base_url, "client_id": f"signs {algorithm}", **credentials, **stored_in(folder)}
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", *CLIENT_KEYS])
+def test_oidc_provider_takes_each_assertion_of_a_client_once(
+    oidc_provider_with_tokens_of_two_seconds: str, tmp_path: Path, algorithm: str
+) -> None:
+    """It looks for issuer, audience, lifetime and signature, and refuses an identifier that it has seen."""
+    base_url = oidc_provider_with_tokens_of_two_seconds
+    before = len(journal(base_url))
+
+    told = met(
+        "rust",
+        "alice",
+        config={
+            **signing(base_url, tmp_path, algorithm),
+            "redirect_uri": REDIRECT_URI,
+            "scope": ["openid"],
+            "offline": True,
+        },
+        request=me(base_url),
+        seconds=SECONDS_OF_CALLS,
+        force=True,
+    )
+
+    assert_all_were_answered(told, {"sub": "alice"})
+    assert_each_generation_was_spent_once(journal(base_url)[before:], told.generations[-1])
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", *CLIENT_KEYS])
+def test_a_client_has_a_token_without_consent_at_oidc_provider(
+    oidc_provider_with_tokens_of_two_seconds: str, tmp_path: Path, algorithm: str
+) -> None:
+    base_url = oidc_provider_with_tokens_of_two_seconds
+    before = len(journal(base_url))
+
+    told = ran(
+        "rust",
+        "service",
+        config={**signing(base_url, tmp_path, algorithm), "grant": "client_credentials"},
+        request={"method": "GET", "url": f"{base_url}/client"},
+        seconds=SECONDS_OF_CALLS,
+        force=True,
+    )
+
+    assert_all_were_answered(told, {"client": f"signs {algorithm}"})
+    asked = [(entry["grant_type"], entry["status"]) for entry in journal(base_url)[before:]]
+    assert set(asked) == {("client_credentials", 200)}
+    assert len(asked) == told.generations[-1] - 1 >= 3
+
+
+def test_a_token_of_a_user_is_exchanged_for_one_of_the_client_at_oidc_provider(
+    oidc_provider: str, tmp_path: Path
+) -> None:
+    subject_token = tmp_path / "token"
+    subject_token.write_text(confidential(oidc_provider).granted()["access_token"])
+
+    told = ran(
+        "rust",
+        "service",
+        config={
+            **signing(oidc_provider, tmp_path, "ES256"),
+            "grant": "token_exchange",
+            "token_exchange": {"subject_token": {"file": str(subject_token)}},
+        },
+        request={"method": "GET", "url": f"{oidc_provider}/client"},
+        force=True,
+    )
+
+    assert_all_were_answered(told, {"client": "signs ES256", "sub": "alice"})
+
+
+def test_a_client_has_a_token_without_consent_at_django_oauth_toolkit(
+    django_oauth_toolkit: str, tmp_path: Path
+) -> None:
+    base_url = django_oauth_toolkit
+
+    told = ran(
+        "rust",
+        "service",
+        config={
+            "provider": {
+                "authorization_endpoint": f"{base_url}/o/authorize/",
+                "token_endpoint": f"{base_url}/o/token/",
+            },
+            "client_id": "service",
+            "client_secret": "confidential-secret: 100% + /",
+            "grant": "client_credentials",
+            "scope": "read",
+            **stored_in(tmp_path),
+        },
+        request={"method": "GET", "url": f"{base_url}/api/client"},
+        force=True,
+    )
+
+    assert_all_were_answered(told, {"client": "service"})
+    asked = [(entry["grant_type"], entry["status"]) for entry in journal(base_url) if entry["event"] == "token"]
+    assert asked == [("client_credentials", 200)] * 2
 
 
 def test_processes_of_all_languages_spend_each_generation_once(

@@ -135,36 +135,40 @@ pub(super) async fn exchange(
     {
         answer = exchanged(context, provider, way, *first, deadline).await?;
     }
-    let error = match answer {
-        Answer::Judged(Outcome::Success(response)) => {
-            let further = further_tokens(context, provider, &response);
-            let tokens = renewal::tokens(*response, &transaction.scope, context.settings.now());
-            match check(context, provider, transaction, &tokens).await {
-                Ok(()) => {
-                    store_further(context, transaction, further).await;
-                    return Ok(tokens);
-                }
-                Err(error) => error,
-            }
-        }
-        Answer::NotSent(error) => error,
-        Answer::Judged(outcome) => refusal(outcome, context, provider),
+    let further = match &answer {
+        Answer::Judged(Outcome::Success(response)) => further_tokens(context, provider, response),
+        _ => Vec::new(),
     };
-    Err(error.with_grant(&provider.name, &transaction.subject))
+    let (scope, nonce) = (&transaction.scope, transaction.nonce.as_deref());
+    let tokens = tokens_of(context, provider, answer, scope, dpop_key.is_some(), nonce)
+        .await
+        .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
+    store_further(context, transaction, further).await;
+    Ok(tokens)
 }
 
-/// Judges the tokens of a first consent, before anything of them is stored.
-async fn check(
+/// The tokens of a first answer, which are judged before any of them is stored; `requested` are the scopes where it does not say.
+pub(super) async fn tokens_of(
     context: &Context,
     provider: &Provider,
-    transaction: &Transaction,
-    tokens: &Tokens,
-) -> Result<()> {
-    let wanted = if context.settings.dpop == Dpop::Require { DPOP } else { "" };
-    if let Some(reason) = judgement::unusable_type(tokens, wanted, transaction.dpop_key.is_some()) {
-        return Err(Error::new(Code::Unsupported, format!("{}: {reason}", provider.name)));
+    answer: Answer,
+    requested: &[String],
+    has_key: bool,
+    nonce: Option<&str>,
+) -> Result<Tokens> {
+    match answer {
+        Answer::Judged(Outcome::Success(response)) => {
+            let tokens = renewal::tokens(*response, requested, context.settings.now());
+            let wanted = if context.settings.dpop == Dpop::Require { DPOP } else { "" };
+            if let Some(reason) = judgement::unusable_type(&tokens, wanted, has_key) {
+                return Err(Error::new(Code::Unsupported, format!("{}: {reason}", provider.name)));
+            }
+            id_token::check(context, provider, &tokens, nonce).await?;
+            Ok(tokens)
+        }
+        Answer::NotSent(error) => Err(error),
+        Answer::Judged(outcome) => Err(refusal(outcome, context, provider)),
     }
-    id_token::check(context, provider, tokens, transaction.nonce.as_deref()).await
 }
 
 /// The answer with the token that lives longer; it has what the first one said besides.

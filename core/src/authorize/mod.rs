@@ -3,6 +3,7 @@
 
 mod code;
 mod id_token;
+pub(crate) mod legacy;
 pub(crate) mod logout;
 pub(crate) mod loopback;
 mod pending;

@@ -94,7 +94,7 @@ pub(crate) fn sign_now<T: AsRef<str>>(
     request: &Request<'_, T>,
     token: Option<(&str, &str)>,
 ) -> Result<Carrier> {
-    let now = settings.now().saturating_add(settings.signing_offset());
+    let now = settings.signing_now();
     let timestamp = u64::try_from(now / 1000).unwrap_or(0);
     let stamp = Stamp { nonce: &nonce(), timestamp };
     settings.signing()?.sign(request, token, &stamp).map(|signed| signed.carrier)

@@ -6,7 +6,6 @@ use crate::dpop;
 use crate::oauth1::Problem;
 use crate::oauth2::BearerChallenge;
 use crate::provider::Protocol;
-use std::sync::atomic::Ordering;
 
 /// How far off a clock must be to be corrected, in milliseconds: by an answer that says so, and by the `Date` of any other.
 const SECOND: i64 = 1_000;
@@ -95,11 +94,7 @@ impl<'a> Rejection<'a> {
             .map(|(first, last)| (i64::from(first) + i64::from(last)) * 500)
             .or_else(|| self.date.and_then(from_http_date));
         let Some(theirs) = theirs else { return false };
-        let offset = theirs.saturating_sub(settings.now());
-        if (offset - settings.signing_offset()).abs() > tolerated {
-            settings.signing_offset.store(offset, Ordering::Relaxed);
-        }
-        (offset - dated_by).abs() > tolerated
+        settings.corrects_clock(theirs, dated_by, tolerated)
     }
 }
 

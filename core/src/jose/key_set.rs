@@ -112,7 +112,7 @@ pub(crate) enum Unverified {
 }
 
 /// The public keys of one provider, as far as they verify signatures.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct KeySet {
     keys: Vec<Key>,
 }

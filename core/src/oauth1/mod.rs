@@ -11,7 +11,7 @@ mod encoding;
 mod known_answers;
 mod parameters;
 mod response;
-mod rsa;
+pub(crate) mod rsa;
 mod signature;
 mod transmission;
 

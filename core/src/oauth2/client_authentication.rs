@@ -25,6 +25,10 @@ pub enum ClientAuthenticationMethod {
     TlsClientAuth,
     /// `self_signed_tls_client_auth`: by a certificate that was registered (RFC 8705 section 2.2).
     SelfSignedTlsClientAuth,
+    /// `client_secret_jwt`: an assertion that the client secret signs (RFC 7523 section 2.2).
+    ClientSecretJwt,
+    /// `private_key_jwt`: an assertion that a private key signs (RFC 7523 section 2.2).
+    PrivateKeyJwt,
     /// `none`: a public client, which only names itself.
     None,
 }
@@ -38,6 +42,8 @@ impl ClientAuthenticationMethod {
             ClientAuthenticationMethod::ClientSecretPost => "client_secret_post",
             ClientAuthenticationMethod::TlsClientAuth => "tls_client_auth",
             ClientAuthenticationMethod::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
+            ClientAuthenticationMethod::ClientSecretJwt => "client_secret_jwt",
+            ClientAuthenticationMethod::PrivateKeyJwt => "private_key_jwt",
             ClientAuthenticationMethod::None => "none",
         }
     }
@@ -60,6 +66,8 @@ impl ClientAuthenticationMethod {
             ClientAuthenticationMethod::ClientSecretPost,
             ClientAuthenticationMethod::TlsClientAuth,
             ClientAuthenticationMethod::SelfSignedTlsClientAuth,
+            ClientAuthenticationMethod::ClientSecretJwt,
+            ClientAuthenticationMethod::PrivateKeyJwt,
             ClientAuthenticationMethod::None,
         ]
         .into_iter()
@@ -73,79 +81,106 @@ impl fmt::Display for ClientAuthenticationMethod {
     }
 }
 
-/// The method needs a client secret and there is none.
+/// `client_assertion_type` of a JWT (RFC 7523 section 2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The method needs a credential that there is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("client authentication `{method}` needs `client_secret`, which is missing")]
-pub struct MissingClientSecret {
+#[error("client authentication `{method}` needs `{}`, which is missing", self.key())]
+pub struct MissingCredential {
     method: ClientAuthenticationMethod,
 }
 
-/// A client's way to authenticate, with what it takes.
-#[derive(Clone, Copy)]
-pub struct ClientAuthentication<'a> {
-    client_id: &'a str,
-    kind: Kind<'a>,
+impl MissingCredential {
+    /// The configuration key that would hold it.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self.method {
+            ClientAuthenticationMethod::PrivateKeyJwt => "private_key",
+            _ => "client_secret",
+        }
+    }
 }
 
-#[derive(Clone, Copy)]
-enum Kind<'a> {
-    Basic {
-        client_secret: &'a str,
-    },
-    Post {
-        client_secret: &'a str,
-    },
-    /// Nothing in the request itself authenticates.
-    Named(ClientAuthenticationMethod),
+/// What a client has to authenticate with.
+#[derive(Clone)]
+pub enum ClientCredential<'a> {
+    /// Nothing.
+    None,
+    /// Its client secret.
+    Secret(&'a str),
+    /// A signed assertion (RFC 7523 section 3), good for one request.
+    Assertion(Secret),
+}
+
+/// A client's way to authenticate, with what it takes.
+#[derive(Clone)]
+pub struct ClientAuthentication<'a> {
+    method: ClientAuthenticationMethod,
+    client_id: Option<&'a str>,
+    credential: ClientCredential<'a>,
 }
 
 impl<'a> ClientAuthentication<'a> {
-    /// Fails where the method needs a secret and there is none; an empty one is one. `none` sends no
-    /// secret even if there is one.
+    /// None at all, not even the client's name: what is offered for the token says it (RFC 7521 section 4.1).
+    #[must_use]
+    pub fn by_the_grant() -> Self {
+        let method = ClientAuthenticationMethod::None;
+        ClientAuthentication { method, client_id: None, credential: ClientCredential::None }
+    }
+
+    /// Fails where the method needs another credential than there is; an empty secret is one. `none` sends no secret even if
+    /// there is one.
     pub fn new(
         method: ClientAuthenticationMethod,
         client_id: &'a str,
-        client_secret: Option<&'a str>,
-    ) -> Result<Self, MissingClientSecret> {
-        let client_secret = || client_secret.ok_or(MissingClientSecret { method });
-        let kind = match method {
-            ClientAuthenticationMethod::ClientSecretBasic => {
-                Kind::Basic { client_secret: client_secret()? }
+        credential: ClientCredential<'a>,
+    ) -> Result<Self, MissingCredential> {
+        use ClientAuthenticationMethod as Method;
+        let credential = match (method, credential) {
+            // The certificate of the connection authenticates, or nothing does.
+            (Method::TlsClientAuth | Method::SelfSignedTlsClientAuth | Method::None, _) => {
+                ClientCredential::None
             }
-            ClientAuthenticationMethod::ClientSecretPost => {
-                Kind::Post { client_secret: client_secret()? }
-            }
-            ClientAuthenticationMethod::TlsClientAuth
-            | ClientAuthenticationMethod::SelfSignedTlsClientAuth
-            | ClientAuthenticationMethod::None => Kind::Named(method),
+            (
+                Method::ClientSecretBasic | Method::ClientSecretPost,
+                secret @ ClientCredential::Secret(_),
+            ) => secret,
+            (
+                Method::ClientSecretJwt | Method::PrivateKeyJwt,
+                assertion @ ClientCredential::Assertion(_),
+            ) => assertion,
+            _ => return Err(MissingCredential { method }),
         };
-        Ok(ClientAuthentication { client_id, kind })
+        Ok(ClientAuthentication { method, client_id: Some(client_id), credential })
     }
 
-    /// Puts the authentication on a request to the token, revocation or introspection endpoint.
+    /// Puts the authentication on a request to the token, revocation or introspection endpoint: by one method, never two
+    /// (section 2.3).
     pub fn authenticate(&self, request: &mut TokenRequest) {
-        match self.kind {
-            Kind::Basic { client_secret } => {
-                request.authorization = Some(basic(self.client_id, client_secret));
+        let Some(client_id) = self.client_id else { return };
+        if let ClientCredential::Secret(client_secret) = self.credential
+            && self.method == ClientAuthenticationMethod::ClientSecretBasic
+        {
+            request.authorization = Some(basic(client_id, client_secret));
+            return;
+        }
+        request.push("client_id", client_id);
+        match &self.credential {
+            ClientCredential::Secret(client_secret) => request.push("client_secret", client_secret),
+            ClientCredential::Assertion(assertion) => {
+                request.push("client_assertion_type", JWT_BEARER);
+                request.push("client_assertion", assertion.expose());
             }
-            Kind::Post { client_secret } => {
-                request.push("client_id", self.client_id);
-                request.push("client_secret", client_secret);
-            }
-            Kind::Named(_) => request.push("client_id", self.client_id),
+            ClientCredential::None => {}
         }
     }
 }
 
 impl fmt::Debug for ClientAuthentication<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let method = match self.kind {
-            Kind::Basic { .. } => ClientAuthenticationMethod::ClientSecretBasic,
-            Kind::Post { .. } => ClientAuthenticationMethod::ClientSecretPost,
-            Kind::Named(method) => method,
-        };
         f.debug_struct("ClientAuthentication")
-            .field("method", &method)
+            .field("method", &self.method)
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()
     }
@@ -162,21 +197,22 @@ fn basic(client_id: &str, client_secret: &str) -> Secret {
 
 #[cfg(test)]
 mod tests {
+    use super::ClientCredential::{Assertion, Secret};
     use super::*;
     use crate::oauth2::token_request::Grant;
     use std::collections::BTreeMap;
 
-    const GRANT: Grant<'_> = Grant::ClientCredentials { scope: None };
+    const GRANT: Grant<'_> = Grant::ClientCredentials { scope: None, resource: None };
 
-    fn request(method: &str, secret: Option<&str>) -> TokenRequest {
+    fn request(method: &str, credential: ClientCredential<'_>) -> TokenRequest {
         let method = ClientAuthenticationMethod::from_name(method).unwrap();
-        let authentication = ClientAuthentication::new(method, "s6BhdRkqt3", secret).unwrap();
+        let authentication = ClientAuthentication::new(method, "s6BhdRkqt3", credential).unwrap();
         TokenRequest::new(&GRANT, &authentication, &BTreeMap::new()).unwrap()
     }
 
     #[test]
     fn basic_is_that_of_rfc_6749_section_2_3_1() {
-        let request = request("client_secret_basic", Some("7Fjfp0ZBr1KtDRbnfVdmIw"));
+        let request = request("client_secret_basic", Secret("7Fjfp0ZBr1KtDRbnfVdmIw"));
         assert_eq!(
             request.authorization.as_ref().unwrap().expose(),
             "Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3"
@@ -196,34 +232,56 @@ mod tests {
 
     #[test]
     fn post_and_none_use_the_body_alone_and_a_certificate_needs_the_name_beside_it() {
-        let post = request("client_secret_post", Some("a&b"));
+        let post = request("client_secret_post", Secret("a&b"));
         assert_eq!(post.authorization, None);
         assert_eq!(
             post.body().expose(),
             "grant_type=client_credentials&client_id=s6BhdRkqt3&client_secret=a%26b"
         );
         for method in ["none", "tls_client_auth", "self_signed_tls_client_auth"] {
-            let named = request(method, Some("unused"));
+            let named = request(method, Secret("unused"));
             assert_eq!(named.authorization, None);
             assert_eq!(named.body().expose(), "grant_type=client_credentials&client_id=s6BhdRkqt3");
         }
     }
 
     #[test]
-    fn missing_secret_is_found_before_anything_is_sent() {
+    fn an_assertion_is_sent_as_rfc_7523_section_2_2_has_it_and_nothing_beside_it() {
+        for method in ["private_key_jwt", "client_secret_jwt"] {
+            let request =
+                request(method, Assertion("eyJhbGciOiJSUzI1NiIsImtpZCI6IjIyIn0.e30.x".into()));
+            assert_eq!(request.authorization, None);
+            assert_eq!(
+                request.body().expose(),
+                "grant_type=client_credentials&client_id=s6BhdRkqt3\
+                 &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+                 &client_assertion=eyJhbGciOiJSUzI1NiIsImtpZCI6IjIyIn0.e30.x"
+            );
+            assert_eq!(request.secrets().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_missing_credential_is_found_before_anything_is_sent() {
+        for (name, key) in [
+            ("client_secret_basic", "client_secret"),
+            ("client_secret_jwt", "client_secret"),
+            ("private_key_jwt", "private_key"),
+        ] {
+            let method = ClientAuthenticationMethod::from_name(name).unwrap();
+            let error =
+                ClientAuthentication::new(method, "id", ClientCredential::None).unwrap_err();
+            let text = format!("client authentication `{name}` needs `{key}`, which is missing");
+            assert_eq!((error.to_string(), error.key()), (text, key));
+        }
         let method = ClientAuthenticationMethod::ClientSecretBasic;
-        let error = ClientAuthentication::new(method, "id", None).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "client authentication `client_secret_basic` needs `client_secret`, which is missing"
-        );
-        assert!(ClientAuthentication::new(method, "id", Some("")).is_ok());
+        assert!(ClientAuthentication::new(method, "id", Secret("")).is_ok());
     }
 
     #[test]
     fn debug_shows_no_secret() {
         let method = ClientAuthenticationMethod::ClientSecretPost;
-        let shown = format!("{:?}", ClientAuthentication::new(method, "id", Some("canary")));
+        let shown = format!("{:?}", ClientAuthentication::new(method, "id", Secret("canary")));
         assert!(shown.contains("id") && !shown.contains("canary"), "{shown}");
     }
 }

@@ -1,9 +1,10 @@
 //! OAuth 2.0 without I/O, clock or randomness: requests are built and answers are read here, nothing is
-//! sent (RFC 6749, 6750, 7636, 8414).
+//! sent (RFC 6749, 6750, 7523, 7636, 8414, 8693).
 //!
 //! Texts of errors say what was wrong, where, and what was expected, and never quote an answer: a body
 //! that cannot be read may still hold a token.
 
+pub(crate) mod assertion;
 pub mod authorization_url;
 pub mod bearer;
 pub mod callback;
@@ -22,11 +23,12 @@ pub(crate) const BEARER: &str = "Bearer";
 /// The type of tokens that are bound to a key (RFC 9449).
 pub(crate) const DPOP: &str = "DPoP";
 
+pub use assertion::AssertionAudience;
 pub use authorization_url::{AuthorizationRequest, AuthorizationUrlError};
 pub use bearer::BearerChallenge;
 pub use callback::{Callback, CallbackError, CallbackOutcome};
 pub use client_authentication::{
-    ClientAuthentication, ClientAuthenticationMethod, MissingClientSecret,
+    ClientAuthentication, ClientAuthenticationMethod, ClientCredential, MissingCredential,
 };
 pub use error_response::ErrorResponse;
 pub use expiry::{Expiry, LifetimeUnit};

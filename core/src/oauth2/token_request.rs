@@ -1,4 +1,4 @@
-//! Requests to the token endpoint (RFC 6749 sections 4.1.3, 4.4.2 and 6).
+//! Requests to the token endpoint (RFC 6749 sections 4.1.3, 4.3.2, 4.4.2 and 6, RFC 7523 section 2.1, RFC 8693 section 2.1).
 
 use super::client_authentication::ClientAuthentication;
 use crate::secret::Secret;
@@ -33,29 +33,107 @@ pub enum Grant<'a> {
     ClientCredentials {
         /// None for the provider's default.
         scope: Option<&'a str>,
+        /// As with a refresh token.
+        resource: Option<&'a str>,
+    },
+    /// A JWT that the client, or whom it trusts, signed (RFC 7523 section 2.1).
+    JwtBearer {
+        /// The JWT, good for one request.
+        assertion: &'a str,
+        /// None where the assertion says it, or for the provider's default.
+        scope: Option<&'a str>,
+        /// As with a refresh token.
+        resource: Option<&'a str>,
+    },
+    /// A token for another one (RFC 8693 section 2.1).
+    TokenExchange {
+        /// Of the party on whose behalf the request is made.
+        subject_token: &'a str,
+        /// What kind of token that is.
+        subject_token_type: &'a str,
+        /// Of the acting party, and its kind.
+        actor_token: Option<(&'a str, &'a str)>,
+        /// The kind of token that is wanted; the provider's choice when absent.
+        requested_token_type: Option<&'a str>,
+        /// The name of the service that the token is for.
+        audience: Option<&'a str>,
+        /// None for the provider's default.
+        scope: Option<&'a str>,
+        /// As with a refresh token.
+        resource: Option<&'a str>,
+    },
+    /// The user's own name and password (section 4.3.2): for servers that know nothing else.
+    Password {
+        /// The user's name.
+        username: &'a str,
+        /// The user's password.
+        password: &'a str,
+        /// None for the provider's default.
+        scope: Option<&'a str>,
+    },
+    /// A PIN that the provider showed the user, in the manner of Imgur.
+    Pin {
+        /// Spent by being sent once.
+        pin: &'a str,
     },
 }
 
 impl<'a> Grant<'a> {
+    /// `grant_type`.
     fn grant_type(&self) -> &'static str {
         match self {
             Grant::AuthorizationCode { .. } => "authorization_code",
             Grant::RefreshToken { .. } => "refresh_token",
             Grant::ClientCredentials { .. } => "client_credentials",
+            Grant::JwtBearer { .. } => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Grant::TokenExchange { .. } => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Grant::Password { .. } => "password",
+            Grant::Pin { .. } => "pin",
         }
     }
 
-    fn parameters(&self) -> [(&'static str, Option<&'a str>); 3] {
+    fn parameters(&self) -> Vec<(&'static str, Option<&'a str>)> {
         match *self {
-            Grant::AuthorizationCode { code, redirect_uri, code_verifier } => [
+            Grant::AuthorizationCode { code, redirect_uri, code_verifier } => vec![
                 ("code", Some(code)),
                 ("redirect_uri", redirect_uri),
                 ("code_verifier", code_verifier),
             ],
             Grant::RefreshToken { refresh_token, scope, resource } => {
-                [("refresh_token", Some(refresh_token)), ("scope", scope), ("resource", resource)]
+                vec![
+                    ("refresh_token", Some(refresh_token)),
+                    ("scope", scope),
+                    ("resource", resource),
+                ]
             }
-            Grant::ClientCredentials { scope } => [("scope", scope), ("", None), ("", None)],
+            Grant::ClientCredentials { scope, resource } => {
+                vec![("scope", scope), ("resource", resource)]
+            }
+            Grant::JwtBearer { assertion, scope, resource } => {
+                vec![("assertion", Some(assertion)), ("scope", scope), ("resource", resource)]
+            }
+            Grant::TokenExchange {
+                subject_token,
+                subject_token_type,
+                actor_token,
+                requested_token_type,
+                audience,
+                scope,
+                resource,
+            } => vec![
+                ("resource", resource),
+                ("audience", audience),
+                ("scope", scope),
+                ("requested_token_type", requested_token_type),
+                ("subject_token", Some(subject_token)),
+                ("subject_token_type", Some(subject_token_type)),
+                ("actor_token", actor_token.map(|(token, _)| token)),
+                ("actor_token_type", actor_token.map(|(_, kind)| kind)),
+            ],
+            Grant::Password { username, password, scope } => {
+                vec![("username", Some(username)), ("password", Some(password)), ("scope", scope)]
+            }
+            Grant::Pin { pin } => vec![("pin", Some(pin))],
         }
     }
 }
@@ -67,7 +145,7 @@ impl<'a> Grant<'a> {
 )]
 pub struct ReservedParameter(String);
 
-const RESERVED: [&str; 9] = [
+const RESERVED: [&str; 20] = [
     "grant_type",
     "code",
     "redirect_uri",
@@ -77,9 +155,32 @@ const RESERVED: [&str; 9] = [
     "resource",
     "client_id",
     "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "assertion",
+    "subject_token",
+    "subject_token_type",
+    "actor_token",
+    "actor_token_type",
+    "requested_token_type",
+    "username",
+    "password",
+    "pin",
 ];
 
-const SECRET: [&str; 5] = ["code", "code_verifier", "refresh_token", "client_secret", "token"];
+const SECRET: [&str; 11] = [
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "client_secret",
+    "client_assertion",
+    "assertion",
+    "subject_token",
+    "actor_token",
+    "password",
+    "pin",
+    "token",
+];
 
 /// A form to post and, with Basic, the header to post it with.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -138,6 +239,12 @@ impl TokenRequest {
         self.form.iter().filter(secret).map(|(_, value)| value).collect()
     }
 
+    /// Whether a signature in it is dated.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.form.iter().any(|(name, _)| matches!(name.as_str(), "client_assertion" | "assertion"))
+    }
+
     /// The form as `application/x-www-form-urlencoded`.
     #[must_use]
     pub fn body(&self) -> Secret {
@@ -175,15 +282,19 @@ impl fmt::Debug for TokenRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oauth2::client_authentication::ClientAuthenticationMethod;
+    use crate::oauth2::client_authentication::{ClientAuthenticationMethod, ClientCredential};
 
     fn request(
         grant: Grant<'_>,
         extra: &[(&str, &str)],
     ) -> Result<TokenRequest, ReservedParameter> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let public =
-            ClientAuthentication::new(ClientAuthenticationMethod::None, "id", None).unwrap();
+        let public = ClientAuthentication::new(
+            ClientAuthenticationMethod::None,
+            "id",
+            ClientCredential::None,
+        )
+        .unwrap();
         TokenRequest::new(&grant, &public, &extra.iter().map(owned).collect())
     }
 
@@ -225,11 +336,65 @@ mod tests {
             request(for_a_resource, &[]).unwrap().body().expose(),
             "grant_type=refresh_token&refresh_token=r&scope=a&resource=urn%3Amail&client_id=id"
         );
-        let client_credentials = Grant::ClientCredentials { scope: Some("a b") };
+        let client_credentials = Grant::ClientCredentials { scope: Some("a b"), resource: None };
         assert_eq!(
             request(client_credentials, &[("audience", "x")]).unwrap().body().expose(),
             "grant_type=client_credentials&scope=a+b&audience=x&client_id=id"
         );
+    }
+
+    #[test]
+    fn jwt_bearer_is_that_of_rfc_7523_section_4() {
+        let grant = Grant::JwtBearer {
+            assertion: "eyJhbGciOiJFUzI1NiIsImtpZCI6IjE2In0.eyJpc3Mi.J9l-ZhwP",
+            scope: None,
+            resource: None,
+        };
+        assert_eq!(
+            request(grant, &[]).unwrap().body().expose(),
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer\
+             &assertion=eyJhbGciOiJFUzI1NiIsImtpZCI6IjE2In0.eyJpc3Mi.J9l-ZhwP&client_id=id"
+        );
+    }
+
+    #[test]
+    fn token_exchange_is_that_of_rfc_8693_section_2_3() {
+        let method = ClientAuthenticationMethod::ClientSecretBasic;
+        let secret = ClientCredential::Secret("long-secure-random-secret");
+        let client = ClientAuthentication::new(method, "rs08", secret).unwrap();
+        let grant = Grant::TokenExchange {
+            subject_token: "accVkjcJyb4BWCxGsndESCJQbdFMogUC5PbRDqceLTC",
+            subject_token_type: "urn:ietf:params:oauth:token-type:access_token",
+            actor_token: None,
+            requested_token_type: None,
+            audience: None,
+            scope: None,
+            resource: Some("https://backend.example.com/api"),
+        };
+        let request = TokenRequest::new(&grant, &client, &BTreeMap::new()).unwrap();
+        assert_eq!(
+            request.authorization.as_ref().unwrap().expose(),
+            "Basic cnMwODpsb25nLXNlY3VyZS1yYW5kb20tc2VjcmV0"
+        );
+        assert_eq!(
+            request.body().expose(),
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
+             &resource=https%3A%2F%2Fbackend.example.com%2Fapi\
+             &subject_token=accVkjcJyb4BWCxGsndESCJQbdFMogUC5PbRDqceLTC\
+             &subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token"
+        );
+        assert_eq!(request.secrets().len(), 1);
+    }
+
+    #[test]
+    fn password_is_that_of_rfc_6749_section_4_3_2_and_a_secret() {
+        let grant = Grant::Password { username: "johndoe", password: "A3ddj3w", scope: None };
+        let request = request(grant, &[]).unwrap();
+        assert_eq!(
+            request.body().expose(),
+            "grant_type=password&username=johndoe&password=A3ddj3w&client_id=id"
+        );
+        assert_eq!(request.secrets(), [&"A3ddj3w".into()]);
     }
 
     #[test]
@@ -244,7 +409,7 @@ mod tests {
     #[test]
     fn nothing_may_change_what_the_library_sets() {
         for name in RESERVED {
-            let grant = Grant::ClientCredentials { scope: None };
+            let grant = Grant::ClientCredentials { scope: None, resource: None };
             let error = request(grant, &[(name, "x")]).unwrap_err();
             assert_eq!(error, ReservedParameter(name.to_owned()));
         }

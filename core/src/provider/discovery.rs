@@ -83,17 +83,14 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
         revocation: optional("revocation_endpoint", metadata.revocation_endpoint)?,
         introspection: optional("introspection_endpoint", metadata.introspection_endpoint)?,
     };
-    let supported = metadata.token_endpoint_auth_methods_supported.iter();
-    let mut methods = supported.filter_map(|name| ClientAuthenticationMethod::from_name(name));
+    let supported = &metadata.token_endpoint_auth_methods_supported;
     let supports_offline_access =
         metadata.scopes_supported.iter().any(|scope| scope == "offline_access");
     let known = of_issuer(issuer).unwrap_or_default();
     let table = ProviderTable {
         name: Some(issuer.to_owned()),
         issuer: Some(issuer.to_owned()),
-        client_authentication: known
-            .client_authentication
-            .or_else(|| methods.find(|method| is_by_secret(*method))),
+        client_authentication: known.client_authentication.or_else(|| with_a_secret(supported)),
         dpop_signing_alg_values_supported: metadata.dpop_signing_alg_values_supported,
         offline: known.offline.clone().or_else(|| supports_offline_access.then(offline_access)),
         ..known
@@ -118,9 +115,13 @@ fn algorithms(names: &[String]) -> Vec<JwsAlgorithm> {
     known.filter(|known| names.is_empty() || is_named(known)).copied().collect()
 }
 
-/// What a client authenticates by that has a secret, and does not say how.
-fn is_by_secret(method: ClientAuthenticationMethod) -> bool {
-    method != ClientAuthenticationMethod::None && !method.is_by_certificate()
+/// How a client with a secret authenticates: as the server says first, and by an assertion only where it takes nothing else.
+fn with_a_secret(supported: &[String]) -> Option<ClientAuthenticationMethod> {
+    use ClientAuthenticationMethod as Method;
+    let methods = || supported.iter().filter_map(|name| Method::from_name(name));
+    let sends_it =
+        |method: &Method| matches!(method, Method::ClientSecretBasic | Method::ClientSecretPost);
+    methods().find(sends_it).or_else(|| methods().find(|method| *method == Method::ClientSecretJwt))
 }
 
 /// What brings a refresh token by OpenID Connect Core section 11, which lets a server ignore the scope without prompt=consent.
@@ -159,6 +160,18 @@ mod tests {
         assert_eq!(told, [JwsAlgorithm::RS256, JwsAlgorithm::ES256]);
         assert!(algorithms(&names(&["none", "HS256"])).is_empty());
         assert_eq!(algorithms(&[]), JwsAlgorithm::PUBLIC);
+    }
+
+    #[test]
+    fn a_secret_is_sent_where_the_server_takes_it_and_signs_where_it_takes_nothing_else() {
+        use ClientAuthenticationMethod as Method;
+        let of = |names: &[&str]| {
+            with_a_secret(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        };
+        let all = ["none", "client_secret_jwt", "private_key_jwt", "client_secret_post"];
+        assert_eq!(of(&all), Some(Method::ClientSecretPost));
+        assert_eq!(of(&all[..3]), Some(Method::ClientSecretJwt));
+        assert_eq!(of(&["none", "private_key_jwt"]), None);
     }
 
     #[test]

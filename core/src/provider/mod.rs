@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::check_url;
 use crate::jose::JwsAlgorithm;
 use crate::oauth1::{ParametersIn, SignatureMethod};
-use crate::oauth2::{ClientAuthenticationMethod, ResponseShape};
+use crate::oauth2::{AssertionAudience, ClientAuthenticationMethod, ResponseShape};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use url::Url;
@@ -80,6 +80,10 @@ pub struct ProviderTable {
     pub client_authentication: Option<ClientAuthenticationMethod>,
     /// How they authenticate at a refresh, where that differs.
     pub refresh_authentication: Option<ClientAuthenticationMethod>,
+    /// To whom assertions (RFC 7523) are addressed; to the issuer, where it is known, else to the token endpoint when absent.
+    pub assertion_audience: Option<AssertionAudience>,
+    /// Whether it looks for scopes in the assertion of a service account, rather than beside it.
+    pub scope_in_assertion: bool,
     /// How the body of a token request is written.
     pub token_request_format: TokenRequestFormat,
     /// Name of the parameter `client_id`, where it has another.
@@ -333,6 +337,7 @@ impl Rotation {
 
 /// A provider ready for use: every address checked, every default in place.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 pub(crate) struct Provider {
     pub(crate) name: String,
     pub(crate) issuer: Option<String>,
@@ -340,6 +345,8 @@ pub(crate) struct Provider {
     pub(crate) open_id: OpenId,
     pub(crate) client_authentication: ClientAuthenticationMethod,
     pub(crate) refresh_authentication: Option<ClientAuthenticationMethod>,
+    pub(crate) assertion_audience: Option<AssertionAudience>,
+    pub(crate) scope_in_assertion: bool,
     pub(crate) token_request_format: TokenRequestFormat,
     pub(crate) client_id_parameter: String,
     pub(crate) scope_parameter: String,
@@ -488,6 +495,8 @@ impl Provider {
             open_id,
             client_authentication: table.client_authentication.unwrap_or_default(),
             refresh_authentication: table.refresh_authentication,
+            assertion_audience: table.assertion_audience,
+            scope_in_assertion: table.scope_in_assertion,
             token_request_format: table.token_request_format,
             client_id_parameter: table
                 .client_id_parameter

@@ -237,7 +237,7 @@ impl Pilot {
         let provider = self.refresher.context.provider().await?;
         self.have_keys_at_hand(&provider).await;
         let timing =
-            Timing::of(&provider.rotation, self.refresher.context.settings.timeouts.request);
+            Timing::of(self.rotation(&provider), self.refresher.context.settings.timeouts.request);
         for _ in 0..ROUNDS {
             let (lease, asked_at, held) = match self.take_lease(&timing).await? {
                 Lease::Held { lease, asked_at, held } => (lease, asked_at, held),
@@ -379,7 +379,7 @@ impl Pilot {
         }
         let renewing = Renewing::start(self, lease, asked_at, timing.lease);
         if held.earlier.is_some() {
-            let strict = kills_on_reuse(&provider.rotation, &held.sent);
+            let strict = kills_on_reuse(self.rotation(provider), &held.sent);
             if strict && self.a_token_works(&held.record) {
                 return self.wait_for_expiry(lease, &held).await;
             }
@@ -394,8 +394,8 @@ impl Pilot {
     /// How long the attempt of another sender is left alone before the token is sent again.
     fn pause_after(&self, provider: &Provider, held: &Held) -> Duration {
         let since = u64::try_from(boottime() - held.sent.last).unwrap_or(0);
-        let mut settling = settling(&provider.rotation);
-        let within_grace = provider.rotation.grace.is_some_and(|grace| grace > 0.0);
+        let mut settling = settling(self.rotation(provider));
+        let within_grace = self.rotation(provider).grace.is_some_and(|grace| grace > 0.0);
         if held.taken_over && within_grace {
             settling = settling.min(GONE_PAUSE);
         }
@@ -445,6 +445,11 @@ impl Pilot {
         Ok(Some(Next::Again))
     }
 
+    /// What the provider does with what a renewal spends.
+    fn rotation<'a>(&self, provider: &'a Provider) -> &'a Rotation {
+        self.refresher.context.settings.rotation_at(provider)
+    }
+
     /// Whether the flight was started for this very generation.
     fn saw(&self, record: &Record) -> bool {
         self.seen.as_ref().is_none_or(|(grant_id, generation)| {
@@ -489,13 +494,13 @@ impl Pilot {
 
     /// Step 3: whether the record as it stands under the lease still wants what the flight was started for.
     fn still_wanted(&self, record: &Record) -> bool {
-        if !self.saw(record) || record.is_tombstone() || record.refresh_token().is_none() {
+        let policy = self.refresher.policy();
+        if !self.saw(record) || record.is_tombstone() || !policy.can_renew(record) {
             return false;
         }
         if record.hold.is_some() && !self.despite || record.status == Status::Revoking {
             return false;
         }
-        let policy = self.refresher.policy();
         let held_back = record.status == Status::NeedsConsent
             || policy.held_back(record.retry.as_ref(), self.now()).is_some();
         self.despite || !held_back
@@ -575,7 +580,7 @@ impl Pilot {
                         fencing: lease.fencing,
                         owner: lease.owner.to_string(),
                         at: now,
-                        keepalive_at: provider.rotation.keepalive_at(now),
+                        keepalive_at: self.rotation(provider).keepalive_at(now),
                         hold: judged,
                     };
                     let record = self.refresher.commit(&self.key, commit, &held.record).await?;
@@ -601,7 +606,9 @@ impl Pilot {
                     self.give_up(lease, held, &retry, settled, error).await
                 }
                 // About this wish, not the grant: nothing else is held back.
-                Answer::Judged(Outcome::ProviderError(error)) if self.is_of_the_wish(&error) => {
+                Answer::Judged(Outcome::ProviderError(error))
+                    if renewal::is_of_the_wish(&self.entry, &error) =>
+                {
                     self.release(lease, settled).await;
                     Ok(Next::Ended(Err(error)))
                 }
@@ -614,12 +621,6 @@ impl Pilot {
         }
     }
 
-    /// Whether the provider refuses the resource (RFC 8707 section 2) or the scope that was asked for.
-    fn is_of_the_wish(&self, error: &Error) -> bool {
-        !self.entry.is_own()
-            && matches!(error.server_error(), Some("invalid_target" | "invalid_scope"))
-    }
-
     /// An answer nobody saw: how long to wait before the token is sent again, or that it is not sent again now.
     fn pause_before_repeat(
         &self,
@@ -627,8 +628,8 @@ impl Pilot {
         held: &Held,
         repeats: u32,
     ) -> Option<Duration> {
-        if !kills_on_reuse(&provider.rotation, &held.sent) {
-            return (repeats < REPEATS).then(|| settling(&provider.rotation));
+        if !kills_on_reuse(self.rotation(provider), &held.sent) {
+            return (repeats < REPEATS).then(|| settling(self.rotation(provider)));
         }
         // There is nothing left to lose only once the access token is over; and then one repeat says all.
         let first = repeats == 0 && held.earlier.is_none();

@@ -25,8 +25,10 @@ pub(crate) use policy::{Decision, Freshness, Policy, Refusal, Want, decide};
 use crate::clock::{UnixMillis, boottime};
 use crate::context::Context;
 use crate::detached::protocol::{Refresh, Refreshed};
+use crate::dpop;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
+use crate::process::random_id;
 use crate::store::{Entry, GrantKey, Mark, Record, Retry};
 use cache::Cache;
 use commit::Uncommitted;
@@ -196,7 +198,7 @@ impl Refresher {
                     self.wait_until(retry_at).await;
                     record = self.load(key).await?;
                 }
-                Decision::NoGrant => return Err(self.no_grant(key)),
+                Decision::NoGrant => record = Some(self.begun(key).await?),
                 Decision::Refuse(refusal) => return Err(self.refused(key, refusal)),
             }
         }
@@ -259,6 +261,33 @@ impl Refresher {
             return Ok(None);
         };
         Ok(Some(self.remember(record)))
+    }
+
+    /// The newest committed record; where nobody has to consent and there is none, one that has yet to be renewed.
+    pub(crate) async fn known(self: &Arc<Self>, key: &GrantKey) -> Result<Arc<Record>> {
+        match self.load(key).await? {
+            Some(record) => Ok(record),
+            None => self.begun(key).await,
+        }
+    }
+
+    /// Begins a grant that nobody has to consent to: the record that the first renewal commits to. Whichever process writes it
+    /// first, all have the same.
+    async fn begun(self: &Arc<Self>, key: &GrantKey) -> Result<Arc<Record>> {
+        let (context, now) = (&self.context, self.context.settings.now());
+        let tokens = context.settings.first_tokens(key).ok_or_else(|| self.no_grant(key))?;
+        let mut first = Record::new(key, random_id(), tokens, now);
+        let provider = context.provider().await?;
+        first.dpop_key = context.settings.binds_to_key(&provider)?.then(dpop::new_key);
+        let (expected, record) = match self.stands(key).await? {
+            Some(tombstone) if tombstone.is_tombstone() => {
+                (Some(tombstone.revision), tombstone.with_consent(first))
+            }
+            Some(record) => return Ok(self.remember(record)),
+            None => (None, first),
+        };
+        self.noted(context.store.compare_and_set(key, expected, &record).await)?;
+        self.load(key).await?.ok_or_else(|| self.no_grant(key))
     }
 
     /// What stands in the store, tombstones too; where that was set back, what this process knows better stands there then.
@@ -387,8 +416,9 @@ impl Refresher {
             || stands.generation_of(entry) > Some(refused.generation);
         if !is_newer {
             let now = self.context.settings.now();
-            let held_back = self.policy().held_back(stands.forced.as_ref(), now).is_some();
-            if stands.refresh_token().is_none() || held_back {
+            let policy = self.policy();
+            let held_back = policy.held_back(stands.forced.as_ref(), now).is_some();
+            if !policy.can_renew(&stands) || held_back {
                 return Ok(None);
             }
         }
@@ -521,6 +551,7 @@ impl Refresher {
             hard: settings.windows.hard.map(millis),
             earliest_refresh: settings.rotation().earliest_refresh.map(millis),
             fingerprint: settings.fingerprint(),
+            takes_refresh_token: settings.grant.needs_consent(),
         }
     }
 

@@ -28,6 +28,21 @@ pub(crate) enum Outcome {
     ProviderError(Error),
 }
 
+impl Outcome {
+    /// What it means where no user consented: what is refused is the client.
+    pub(super) fn without_consent(self) -> Self {
+        match self {
+            Outcome::Refused(error) => {
+                Outcome::Misconfigured(error.recoded(Code::MisconfiguredClient))
+            }
+            Outcome::ProviderError(error) if error.server_error().is_some() => {
+                Outcome::Misconfigured(error.recoded(Code::MisconfiguredClient))
+            }
+            other => other,
+        }
+    }
+}
+
 /// Judges an answer to a renewal or a code exchange.
 pub(crate) fn judge(
     response: &HttpResponse,

@@ -18,6 +18,8 @@ pub(crate) struct Policy {
     pub(crate) earliest_refresh: Option<i64>,
     /// Client authentication and endpoint: a back-off noted for another is not this client's.
     pub(crate) fingerprint: String,
+    /// Whether a renewal takes a refresh token.
+    pub(crate) takes_refresh_token: bool,
 }
 
 /// What a caller wants.
@@ -82,6 +84,11 @@ pub(crate) enum Freshness {
 }
 
 impl Policy {
+    /// Whether there is what a renewal takes.
+    pub(crate) fn can_renew(&self, record: &Record) -> bool {
+        !self.takes_refresh_token || record.refresh_token().is_some()
+    }
+
     /// How near `token` is to its end.
     pub(crate) fn freshness(
         &self,
@@ -198,9 +205,7 @@ pub(crate) fn decide(
                 return Decision::Use;
             }
             match obstacle(record, now, policy) {
-                Some(refusal) if !despite || record.refresh_token().is_none() => {
-                    Decision::Refuse(refusal)
-                }
+                Some(refusal) if !despite || !policy.can_renew(record) => Decision::Refuse(refusal),
                 _ => Decision::Refresh,
             }
         }
@@ -240,7 +245,7 @@ fn obstacle(record: &Record, now: UnixMillis, policy: &Policy) -> Option<Refusal
         let reason = record.reason.unwrap_or(ConsentReason::Revoked);
         return Some(Refusal::NeedsConsent { reason, since: record.status_at });
     }
-    if record.refresh_token().is_none() {
+    if !policy.can_renew(record) {
         let since = record.access().and_then(|token| token.expires_at).unwrap_or(record.updated_at);
         return Some(Refusal::NeedsConsent { reason: ConsentReason::NoRefreshToken, since });
     }
@@ -256,7 +261,13 @@ mod tests {
     use proptest::test_runner::Config;
 
     fn policy() -> Policy {
-        Policy { soft: None, hard: None, earliest_refresh: None, fingerprint: "f".into() }
+        Policy {
+            soft: None,
+            hard: None,
+            earliest_refresh: None,
+            fingerprint: "f".into(),
+            takes_refresh_token: true,
+        }
     }
 
     fn usable(record: &Record, now: UnixMillis) -> Decision {
@@ -410,6 +421,17 @@ mod tests {
             panic!("not refused");
         };
         assert_eq!(reason, ConsentReason::NoRefreshToken);
+    }
+
+    #[test]
+    fn where_no_user_consents_a_grant_without_refresh_token_is_renewed() {
+        let mut record = record();
+        record.tokens.as_mut().unwrap().refresh = None;
+        let policy = Policy { takes_refresh_token: false, ..policy() };
+        let want = Want::Usable { entry: Entry::default(), min_valid: 0 };
+        let at = |now| decide(Some(&record), &key(), now, &policy, &want);
+        assert_eq!(at(3_400_000), Decision::UseAndRefresh);
+        assert_eq!(at(3_600_000), Decision::Refresh);
     }
 
     /// A record of which anything may be so, at a moment between the token's beginning and a minute after its end.

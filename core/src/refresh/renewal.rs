@@ -1,14 +1,17 @@
-//! The request of each kind of renewal, and what its answer holds for the record. One kind so far: the refresh token grant
-//! (RFC 6749 section 6).
+//! The request of each kind of renewal, and what its answer holds for the record: a refresh token (RFC 6749 section 6), and
+//! what needs no consent (`refresh.md`, Other kinds of renewal): the client's own credentials (section 4.4), an assertion
+//! (RFC 7523) and another token (RFC 8693).
 
 use super::outcome::{self, Outcome};
-use crate::clock::UnixMillis;
+use crate::clock::{UnixMillis, from_http_date};
+use crate::config::{GrantType, TokenExchangeOptions};
 use crate::context::Context;
 use crate::dpop::{self, Proven};
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, Sent};
 use crate::jose::dpop::DpopKey;
 use crate::oauth2::{BEARER, DPOP, Grant, TokenRequest, TokenResponse};
+use crate::process::task_error;
 use crate::provider::{
     AccessTokenRequest, Endpoints, Provider, TokenRequestFormat, TokenRequestMethod,
 };
@@ -34,7 +37,10 @@ pub(crate) enum Answer {
     Judged(Outcome),
 }
 
-/// Spends the record's refresh token for one of its access tokens.
+/// How far off a clock must be to be corrected by the `Date` of a refusal, in milliseconds: assertions live for a minute.
+const TOLERATED: i64 = 5_000;
+
+/// Renews one of the record's access tokens; once more where the clock was wrong by which the request was signed.
 pub(crate) async fn renew(
     context: &Context,
     provider: &Provider,
@@ -42,16 +48,124 @@ pub(crate) async fn renew(
     entry: &Entry,
     deadline: Duration,
 ) -> Result<Answer> {
-    let refresh_token = record.refresh_token().ok_or_else(|| {
-        Error::new(Code::Internal, "a renewal was begun for a record without refresh token")
-    })?;
-    let scope = entry.scope.join(&provider.scope_separator);
-    let grant = Grant::RefreshToken {
-        refresh_token: refresh_token.expose(),
-        scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
-        resource: Some(entry.resource.as_str()).filter(|resource| !resource.is_empty()),
+    let (settings, began) = (&context.settings, Instant::now());
+    let dated_by = settings.signing_offset();
+    let answer = renew_once(context, provider, record, entry, deadline).await?;
+    let is_refused = matches!(answer, Answer::Judged(Outcome::Misconfigured(_)));
+    if !is_refused || settings.signing_offset() == dated_by {
+        return Ok(answer);
+    }
+    renew_once(context, provider, record, entry, deadline.saturating_sub(began.elapsed())).await
+}
+
+async fn renew_once(
+    context: &Context,
+    provider: &Provider,
+    record: &Record,
+    entry: &Entry,
+    deadline: Duration,
+) -> Result<Answer> {
+    let settings = &context.settings;
+    let scope = if entry.scope.is_empty() && !settings.grant.needs_consent() {
+        settings.scope.join(&provider.scope_separator)
+    } else {
+        entry.scope.join(&provider.scope_separator)
     };
-    send(context, provider, &grant, record.dpop_key.as_ref(), deadline).await
+    let scope = Some(scope.as_str()).filter(|scope| !scope.is_empty());
+    let resource = Some(entry.resource.as_str()).filter(|resource| !resource.is_empty());
+    let dpop_key = record.dpop_key.as_ref();
+    let answer = match settings.grant {
+        GrantType::AuthorizationCode => {
+            let refresh_token = record.refresh_token().ok_or_else(|| {
+                let text = "a renewal was begun for a record without refresh token";
+                Error::new(Code::Internal, text)
+            })?;
+            let refresh_token = refresh_token.expose();
+            let grant = Grant::RefreshToken { refresh_token, scope, resource };
+            return send(context, provider, &grant, dpop_key, deadline).await;
+        }
+        GrantType::ClientCredentials => {
+            send(
+                context,
+                provider,
+                &Grant::ClientCredentials { scope, resource },
+                dpop_key,
+                deadline,
+            )
+            .await?
+        }
+        GrantType::JwtBearer => {
+            let (inside, beside) =
+                if provider.scope_in_assertion { (scope, None) } else { (None, scope) };
+            let now = settings.signing_now();
+            let assertion = settings.assertions.of_grant(&record.subject, inside, provider, now)?;
+            let grant = Grant::JwtBearer { assertion: assertion.expose(), scope: beside, resource };
+            send(context, provider, &grant, dpop_key, deadline).await?
+        }
+        GrantType::TokenExchange => {
+            let exchanged = Exchanged::read(context).await?;
+            send(context, provider, &exchanged.grant(scope, resource), dpop_key, deadline).await?
+        }
+    };
+    Ok(without_consent(answer, entry))
+}
+
+/// What an answer means where no user consented. A refresh token is not kept: what brought this answer brings the next.
+fn without_consent(answer: Answer, entry: &Entry) -> Answer {
+    match answer {
+        Answer::Judged(Outcome::ProviderError(error)) if is_of_the_wish(entry, &error) => {
+            Answer::Judged(Outcome::ProviderError(error))
+        }
+        Answer::Judged(Outcome::Success(mut response)) => {
+            response.refresh_token = None;
+            Answer::Judged(Outcome::Success(response))
+        }
+        Answer::Judged(outcome) => Answer::Judged(outcome.without_consent()),
+        answer @ Answer::NotSent(_) => answer,
+    }
+}
+
+/// Whether the provider refuses the resource (RFC 8707 section 2) or the scope that was asked for.
+pub(super) fn is_of_the_wish(entry: &Entry, error: &Error) -> bool {
+    !entry.is_own() && matches!(error.server_error(), Some("invalid_target" | "invalid_scope"))
+}
+
+/// What is exchanged, as it stands now.
+struct Exchanged {
+    options: TokenExchangeOptions,
+    subject_token: Secret,
+    actor_token: Option<Secret>,
+}
+
+impl Exchanged {
+    async fn read(context: &Context) -> Result<Self> {
+        let options = context.settings.token_exchange.clone().ok_or_else(|| {
+            Error::new(Code::Internal, "an exchange was begun without a token to exchange")
+        })?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let subject_token = options.subject_token.resolve("token_exchange.subject_token")?;
+            let actor_token = options.actor_token.as_ref();
+            let actor_token = actor_token
+                .map(|source| source.resolve("token_exchange.actor_token"))
+                .transpose()?;
+            Ok(Exchanged { options, subject_token, actor_token })
+        });
+        reading.await.map_err(task_error)?
+    }
+
+    fn grant<'a>(&'a self, scope: Option<&'a str>, resource: Option<&'a str>) -> Grant<'a> {
+        let options = &self.options;
+        let actor_token = self.actor_token.as_ref().map(Secret::expose);
+        Grant::TokenExchange {
+            subject_token: self.subject_token.expose(),
+            subject_token_type: &options.subject_token_type,
+            actor_token: actor_token.map(|token| (token, options.actor_token_type.as_str())),
+            requested_token_type: options.requested_token_type.as_deref(),
+            audience: options.audience.as_deref(),
+            scope,
+            resource,
+        }
+    }
 }
 
 /// Sends a token request for `grant`; where it is bound to a key, with a proof (RFC 9449 section 5). A proof that is refused
@@ -92,6 +206,7 @@ async fn attempt(
     let mut request = TokenRequest::new(grant, &authentication, extra)
         .map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))?;
     // Before the provider's names hide them.
+    let is_signed = request.is_signed();
     let secrets: Vec<Secret> = context.settings.secrets_in(&request).into_iter().cloned().collect();
     request.rename("client_id", &provider.client_id_parameter);
     for (standard, own) in &provider.names.token {
@@ -102,8 +217,8 @@ async fn attempt(
         TokenRequestFormat::Form => form_request,
         TokenRequestFormat::Json => json_request,
     };
-    let proven =
-        key.map(|key| context.proofs.prove(key, "POST", url, None, context.settings.now()));
+    let (now, dated_by) = (context.settings.now(), context.settings.signing_offset());
+    let proven = key.map(|key| context.proofs.prove(key, "POST", url, None, now));
     let left = until.saturating_duration_since(Instant::now());
     let mut post = request_of(url, &request, left);
     post.headers.extend(proven.as_ref().map(Proven::to_header));
@@ -114,6 +229,13 @@ async fn attempt(
         }
         _ => false,
     };
+    if let Sent::Answered(response) = &sent
+        && is_signed
+        && response.status / 100 == 4
+        && let Some(theirs) = response.header("date").and_then(from_http_date)
+    {
+        context.settings.corrects_clock(theirs, dated_by, TOLERATED);
+    }
     Ok((answer(context, provider, sent, &secrets), may_prove_again))
 }
 

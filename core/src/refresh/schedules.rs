@@ -213,7 +213,13 @@ fn key(subject: usize) -> GrantKey {
 }
 
 fn policy() -> Policy {
-    Policy { soft: None, hard: None, earliest_refresh: None, fingerprint: "f".into() }
+    Policy {
+        soft: None,
+        hard: None,
+        earliest_refresh: None,
+        fingerprint: "f".into(),
+        takes_refresh_token: true,
+    }
 }
 
 impl World {

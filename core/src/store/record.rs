@@ -6,6 +6,7 @@
 use super::entry::Entry;
 use super::lease::StoreTime;
 use crate::clock::UnixMillis;
+use crate::oauth2::BEARER;
 use crate::owner::short_name;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,27 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
+    /// Those of a grant whose first access token is yet to come: with `refresh`, where it takes one.
+    pub(crate) fn of_refresh_token(
+        refresh: Option<Secret>,
+        scope: &[String],
+        now: UnixMillis,
+    ) -> Self {
+        let access = StoredAccessToken {
+            token: Secret::default(),
+            secret: None,
+            token_type: BEARER.to_owned(),
+            obtained_at: now,
+            expires_at: Some(now),
+            scope: scope.to_vec(),
+            resource: String::new(),
+            requested_scope: Vec::new(),
+            came_with: None,
+            unknown: Map::new(),
+        };
+        Tokens { access: vec![access], refresh, refresh_expires_at: None, response: Map::new() }
+    }
+
     /// Where an entry's token stands among the access tokens.
     fn place_of(&self, entry: &Entry) -> Option<usize> {
         if entry.is_own() {

@@ -8,6 +8,7 @@ toolkit leaves to a site: settings, a login that believes anybody, an API, and a
 
     /o/authorize/   /o/token/   /o/revoke_token/     the toolkit's own
     /api/me               the user of the token
+    /api/client           the client of a token that no user consented to
     GET  /journal         what the token endpoint and the API were asked and answered, without secrets
     GET  /grants          of each family of tokens: its user, how many refresh tokens it had, whether one is alive
 
@@ -29,7 +30,7 @@ import django
 from cheroot.wsgi import Server
 from django.conf import settings
 
-CONFIDENTIAL, PUBLIC = "confidential", "public"
+CONFIDENTIAL, PUBLIC, SERVICE = "confidential", "public", "service"
 # Holds what must be form-encoded before it goes into a Basic header (RFC 6749 section 2.3.1).
 SECRET = "confidential-secret: 100% + /"
 REDIRECT_URI = "http://127.0.0.1/callback"  # on any port (RFC 8252 section 7.3)
@@ -107,15 +108,20 @@ def database(address: str | None, folder: str) -> dict[str, Any]:
 def make_clients() -> None:
     from oauth2_provider.models import Application
 
-    for client_id, kind in {CONFIDENTIAL: Application.CLIENT_CONFIDENTIAL, PUBLIC: Application.CLIENT_PUBLIC}.items():
+    code, itself = Application.GRANT_AUTHORIZATION_CODE, Application.GRANT_CLIENT_CREDENTIALS
+    for client_id, kind, grant in [
+        (CONFIDENTIAL, Application.CLIENT_CONFIDENTIAL, code),
+        (PUBLIC, Application.CLIENT_PUBLIC, code),
+        (SERVICE, Application.CLIENT_CONFIDENTIAL, itself),
+    ]:
         Application.objects.update_or_create(
             client_id=client_id,
             defaults={
-                "client_secret": SECRET if client_id == CONFIDENTIAL else "",
+                "client_secret": "" if client_id == PUBLIC else SECRET,
                 "hash_client_secret": False,  # hashing takes longer than all else that a token request does
                 "client_type": kind,
-                "authorization_grant_type": Application.GRANT_AUTHORIZATION_CODE,
-                "redirect_uris": REDIRECT_URI,
+                "authorization_grant_type": grant,
+                "redirect_uris": REDIRECT_URI if grant == code else "",
             },
         )
 
@@ -140,6 +146,17 @@ def me(request: Any) -> Any:
 
     note("api", status=200, user=request.resource_owner.username)
     return JsonResponse({"sub": request.resource_owner.username})
+
+
+def client(request: Any) -> Any:
+    """Whose token it is that no user consented to."""
+    from django.http import JsonResponse
+    from oauth2_provider.models import AccessToken
+
+    token = AccessToken.objects.filter(token=request.headers["authorization"].removeprefix("Bearer ")).first()
+    if token is None or not token.is_valid() or token.user is not None:
+        return JsonResponse({}, status=401)
+    return JsonResponse({"client": token.application.client_id})
 
 
 def protected_me(request: Any) -> Any:
@@ -204,6 +221,7 @@ def routes() -> list[Any]:
         path("o/token/", csrf_exempt(token)),
         path("o/", include("oauth2_provider.urls", namespace="oauth2_provider")),
         path("api/me", protected_me),
+        path("api/client", client),
         path("journal", journal),
         path("grants", grants),
     ]

@@ -3,8 +3,8 @@
 // Every refresh token is rotated at each use, and a refresh token used twice revokes its whole grant at once: there is
 // no grace. Prints one line {"base_url": …} when it listens. Besides the provider's own endpoints it serves
 // GET /journal: what the token and userinfo endpoints were asked and answered, without tokens, codes or secrets; and
-// GET /grants: of each grant with refresh tokens its user, how many they are, and whether one is alive. POST /rotate_keys has
-// it sign by another key from then on.
+// GET /grants: of each grant with refresh tokens its user, how many they are, and whether one is alive; and GET /client: whose
+// token it is that no user consented to. POST /rotate_keys has it sign by another key from then on.
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { X509Certificate, generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 import MemoryAdapter from './node_modules/oidc-provider/lib/adapters/memory_adapter.js';
 
 const { values: options } = parseArgs({
@@ -27,12 +27,28 @@ const { values: options } = parseArgs({
   },
 });
 
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
 const client = (fields) => ({
   application_type: 'native',
   grant_types: ['authorization_code', 'refresh_token'],
   response_types: ['code'],
   redirect_uris: [options['callback-url']],
   post_logout_redirect_uris: ['http://127.0.0.1/bye'],
+  ...fields,
+});
+
+// The keys of RFC 7515 appendices A.2 and A.3 and of RFC 8037 appendix A.1 by the algorithm that they sign with: they are published, and
+// protect nothing.
+const clientKeys = JSON.parse(readFileSync(new URL('client_keys.json', import.meta.url)));
+
+const publicPart = ({ kty, kid, alg, n, e, crv, x, y }) => ({ kty, kid, alg, use: 'sig', n, e, crv, x, y });
+
+/** A client that authenticates by what it signs, and may have tokens without a user. */
+const signing = (algorithm, fields) => client({
+  client_id: `signs ${algorithm}`,
+  grant_types: ['authorization_code', 'refresh_token', 'client_credentials', TOKEN_EXCHANGE],
+  token_endpoint_auth_signing_alg: algorithm,
   ...fields,
 });
 
@@ -116,15 +132,26 @@ const configuration = {
     client({ client_id: 'public', token_endpoint_auth_method: 'none' }),
     client({ client_id: 'bound', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: true }),
     ...(options.tls ? clientsWithCertificates() : []),
+    signing('HS256', {
+      client_secret: 'a secret that signs and is never sent',
+      token_endpoint_auth_method: 'client_secret_jwt',
+    }),
+    ...Object.entries(clientKeys).map(([algorithm, key]) => signing(algorithm, {
+      jwks: { keys: [publicPart(key)] },
+      token_endpoint_auth_method: 'private_key_jwt',
+    })),
   ],
   clientAuthMethods: [
     'client_secret_basic',
+    'client_secret_jwt',
+    'private_key_jwt',
     'none',
     ...(options.tls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
   ],
   clockTolerance: 0, // by default the provider takes its tokens for 15 seconds after they expired
   cookies: { keys: [randomBytes(32).toString('hex')] },
   features: {
+    clientCredentials: { enabled: true },
     devInteractions: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
@@ -137,6 +164,7 @@ const configuration = {
   ttl: {
     AccessToken: Number(options['access-token-ttl']),
     AuthorizationCode: 60,
+    ClientCredentials: Number(options['access-token-ttl']),
     Grant: 24 * 3600,
     IdToken: 3600,
     Interaction: 600,
@@ -151,6 +179,30 @@ function signingKey() {
 }
 
 const journal = [];
+
+/** Whom the client's own tokens are for that a user's was exchanged for. */
+const onBehalfOf = new Map();
+
+/** Token exchange (RFC 8693), which the provider leaves to its users: an access token of a user's for one of the client's own. */
+function exchangeTokens(provider) {
+  const parameters = ['subject_token', 'subject_token_type', 'requested_token_type', 'audience', 'scope', 'resource'];
+  provider.registerGrantType(TOKEN_EXCHANGE, async (context) => {
+    const { client: asking, params } = context.oidc;
+    const subject = await provider.AccessToken.find(params.subject_token ?? '');
+    const isAccessToken = params.subject_token_type === 'urn:ietf:params:oauth:token-type:access_token';
+    if (!subject?.isValid || !isAccessToken) throw new errors.InvalidRequest('subject_token is not valid');
+    const token = new provider.ClientCredentials({ client: asking });
+    context.oidc.entity('ClientCredentials', token);
+    const value = await token.save();
+    onBehalfOf.set(token.jti, subject.accountId);
+    context.body = {
+      access_token: value,
+      expires_in: token.expiration,
+      issued_token_type: params.subject_token_type,
+      token_type: token.tokenType,
+    };
+  }, parameters);
+}
 
 /** Keeps what the provider tells by its events, in order. */
 function keepJournal(provider) {
@@ -180,6 +232,12 @@ function keepJournal(provider) {
     }
     if (context.path === '/grants') {
       context.body = memory.grants();
+      return;
+    }
+    if (context.path === '/client') {
+      const token = await provider.ClientCredentials.find((context.get('authorization').split(' ')[1] ?? ''));
+      context.status = token?.isValid ? 200 : 401;
+      context.body = { client: token?.clientId, sub: onBehalfOf.get(token?.jti) };
       return;
     }
     await next();
@@ -217,6 +275,7 @@ if (options.tls) {
 /** A provider with a new signing key, on the memory that there is. */
 function provide() {
   const provider = new Provider(baseUrl, { ...configuration, jwks: { keys: [signingKey()] } });
+  exchangeTokens(provider);
   keepJournal(provider);
   return provider.callback();
 }

@@ -2,6 +2,7 @@
 
 use super::KeyError;
 use super::aws_lc::{Cipher, Prf, pbkdf2};
+use super::der::Der;
 use super::pem::Wiped;
 
 /// What is encrypted, and how.
@@ -32,7 +33,7 @@ const PBES2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d";
 const PBKDF2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c";
 
 pub(super) fn parse(der: &[u8]) -> Result<EncryptedKey<'_>, KeyError> {
-    let mut info = Der(der).sequence()?;
+    let mut info = Der::new(der).sequence()?;
     let mut algorithm = info.sequence()?;
     let data = info.octet_string()?;
     known(algorithm.object_identifier()? == PBES2)?;
@@ -59,11 +60,11 @@ fn pbkdf2_parameters(mut parameters: Der<'_>) -> Result<Pbkdf2<'_>, KeyError> {
         return Err(KeyError::TooManyIterations(iterations));
     }
     // The length of the key, which the cipher tells too.
-    parameters.optional(INTEGER);
-    let prf = match parameters.optional(SEQUENCE) {
+    parameters.optional_integer();
+    let prf = match parameters.optional_sequence() {
         None => Prf::HmacSha1,
-        Some(prf) => {
-            Prf::from_oid(Der(prf).object_identifier()?).ok_or(KeyError::UnknownEncryption)?
+        Some(mut prf) => {
+            Prf::from_oid(prf.object_identifier()?).ok_or(KeyError::UnknownEncryption)?
         }
     };
     Ok(Pbkdf2 { salt, iterations, prf })
@@ -73,70 +74,16 @@ fn known(is_known: bool) -> Result<(), KeyError> {
     if is_known { Ok(()) } else { Err(KeyError::UnknownEncryption) }
 }
 
-const INTEGER: u8 = 0x02;
-const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
-
-/// What is left to read of a value in DER (X.690).
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    fn sequence(&mut self) -> Result<Der<'a>, KeyError> {
-        self.expect(SEQUENCE).map(Der)
-    }
-
-    fn octet_string(&mut self) -> Result<&'a [u8], KeyError> {
-        self.expect(OCTET_STRING)
-    }
-
-    fn object_identifier(&mut self) -> Result<&'a [u8], KeyError> {
-        self.expect(OBJECT_IDENTIFIER)
-    }
-
-    fn integer(&mut self) -> Result<u32, KeyError> {
-        let digits = self.expect(INTEGER)?;
-        let significant =
-            digits.iter().position(|&byte| byte != 0).map_or(&[][..], |n| &digits[n..]);
-        if significant.len() > 4 {
-            return Err(KeyError::Damaged);
-        }
-        Ok(significant.iter().fold(0, |number, &byte| number << 8 | u32::from(byte)))
-    }
-
-    fn expect(&mut self, tag: u8) -> Result<&'a [u8], KeyError> {
-        self.optional(tag).ok_or(KeyError::Damaged)
-    }
-
-    /// The contents of the next value, if it has this tag; else nothing is read.
-    fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let (&[next, short], after) = self.0.split_first_chunk()?;
-        if next != tag {
-            return None;
-        }
-        let (length, after) = match short {
-            0..=0x7f => (usize::from(short), after),
-            0x81 => after.split_first().map(|(&byte, after)| (usize::from(byte), after))?,
-            0x82 => after
-                .split_first_chunk()
-                .map(|(&bytes, after)| (usize::from(u16::from_be_bytes(bytes)), after))?,
-            _ => return None,
-        };
-        let (contents, rest) = after.split_at_checked(length)?;
-        self.0 = rest;
-        Some(contents)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::der::{INTEGER, OCTET_STRING};
     use super::*;
 
     #[test]
     fn a_key_that_would_never_open_is_refused_at_once() {
         let parameters = |iterations: &[u8]| {
             let der = [&[OCTET_STRING, 1, 0, INTEGER, 4][..], iterations].concat();
-            pbkdf2_parameters(Der(&der)).map(|derivation| derivation.iterations)
+            pbkdf2_parameters(Der::new(&der)).map(|derivation| derivation.iterations)
         };
         assert_eq!(parameters(&[0, 0x98, 0x96, 0x80]), Ok(10_000_000));
         assert_eq!(

@@ -3,8 +3,12 @@
 //! No text of a key or a passphrase is in an error, and every buffer that held some is wiped.
 
 mod aws_lc;
+mod der;
 mod encrypted;
 mod pem;
+
+pub(crate) use der::Der;
+pub(crate) use pem::{Form, Wiped, private_key};
 
 pub(super) use aws_lc::Hash;
 
@@ -24,7 +28,13 @@ impl RsaPrivateKey {
     /// same with PBES2 of RFC 8018: PBKDF2, and AES or triple DES in CBC mode), or `RSA PRIVATE KEY`
     /// (PKCS #1), which may be encrypted in the manner of RFC 1421. Line breaks may be written as `\n`.
     pub fn from_pem(pem: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
-        let rsa = pem::private_key(pem)?.open(passphrase)?;
+        let key = private_key(pem)?;
+        let read: fn(&[u8]) -> Result<Rsa, KeyError> = match key.form {
+            Form::Pkcs1 => Rsa::from_pkcs1,
+            Form::Pkcs8 => Rsa::from_pkcs8,
+            Form::Sec1 => return Err(KeyError::WrongKind("EC PRIVATE KEY".to_owned())),
+        };
+        let rsa = key.open(passphrase, read)?;
         match rsa.bits() {
             bits if bits < MIN_BITS => Err(KeyError::TooShort(bits)),
             _ => Ok(RsaPrivateKey(rsa)),
@@ -57,7 +67,7 @@ pub enum KeyError {
     #[error("is a key for another algorithm; expected an RSA key")]
     NotRsa,
     /// What it holds is not what its label says.
-    #[error("is damaged; expected a whole RSA private key as it was written")]
+    #[error("is damaged; expected a whole private key as it was written")]
     Damaged,
     /// It is too short to be safe.
     #[error("is an RSA key of {0} bits; expected at least {MIN_BITS}")]

@@ -1,0 +1,115 @@
+//! Grants that show a user's secret to the application: the user's own password (RFC 6749 section 4.3), and a PIN that the
+//! user copies, in the manner of Imgur. RFC 9700 section 2.4 forbids the first; neither is to be had without
+//! `legacy_grants` in the configuration, and each use is told by an event. What the user gave is sent once and kept nowhere.
+
+use super::{code, store};
+use crate::config::LegacyGrant;
+use crate::context::Context;
+use crate::error::{Code, Error, Result};
+use crate::event::Kind;
+use crate::oauth2::Grant;
+use crate::provider::{Endpoints, Provider};
+use crate::refresh::renewal;
+use crate::secret::Secret;
+use crate::store::{GrantKey, Record};
+use serde::Deserialize;
+use std::time::Duration;
+use url::Url;
+
+/// A user's name and password.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PasswordOptions {
+    /// The user's name at the provider.
+    pub username: String,
+    /// The user's password at the provider.
+    pub password: Secret,
+    /// The slot of the grant.
+    pub slot: String,
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// What the provider showed the user.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PinOptions {
+    /// The PIN.
+    pub pin: Secret,
+    /// The slot of the grant.
+    pub slot: String,
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// Stores the grant that a user's password brings.
+pub(crate) async fn by_password(
+    context: &Context,
+    key: &GrantKey,
+    options: &PasswordOptions,
+) -> Result<Record> {
+    let provider = switched_on(context, key, LegacyGrant::Password).await?;
+    let scope = context.settings.scope.join(&provider.scope_separator);
+    let grant = Grant::Password {
+        username: &options.username,
+        password: options.password.expose(),
+        scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
+    };
+    granted(context, key, &provider, &grant).await
+}
+
+/// Stores the grant that a PIN brings.
+pub(crate) async fn by_pin(
+    context: &Context,
+    key: &GrantKey,
+    options: &PinOptions,
+) -> Result<Record> {
+    let provider = switched_on(context, key, LegacyGrant::Pin).await?;
+    granted(context, key, &provider, &Grant::Pin { pin: options.pin.expose() }).await
+}
+
+/// Where the provider shows a user the PIN.
+pub(crate) async fn pin_url(context: &Context) -> Result<Url> {
+    let provider = switched_on(context, &GrantKey::nobody(), LegacyGrant::Pin).await?;
+    let Endpoints::OAuth2 { authorization, .. } = &provider.endpoints else {
+        return Err(Error::new(Code::Unsupported, format!("{} speaks OAuth 1.0a", provider.name)));
+    };
+    let mut url = authorization.clone();
+    url.query_pairs_mut()
+        .append_pair("response_type", "pin")
+        .append_pair(&provider.client_id_parameter, &context.settings.client_id);
+    Ok(url)
+}
+
+/// The provider, where the configuration allows this; each use is told.
+async fn switched_on(
+    context: &Context,
+    key: &GrantKey,
+    grant: LegacyGrant,
+) -> Result<std::sync::Arc<Provider>> {
+    let (settings, name) = (&context.settings, grant.as_str());
+    if !settings.legacy_grants.contains(&grant) {
+        let text = format!(
+            "legacy_grants: does not list {name:?}, which shows a user's secret to the application; expected the \
+             authorization code flow, or legacy_grants = [{name:?}] for a server that knows nothing else"
+        );
+        return Err(Error::new(Code::Unsupported, text).with_provider(&settings.provider_name));
+    }
+    settings.tell(Kind::LegacyGrant, key, None, name);
+    context.provider().await
+}
+
+async fn granted(
+    context: &Context,
+    key: &GrantKey,
+    provider: &Provider,
+    grant: &Grant<'_>,
+) -> Result<Record> {
+    context.store.load(key).await?; // nothing is spent for a record that cannot be written over
+    let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
+    let answer = renewal::send(context, provider, grant, None, deadline).await?;
+    let requested = &context.settings.scope;
+    let tokens = code::tokens_of(context, provider, answer, requested, false, None).await;
+    let tokens = tokens.map_err(|error| error.with_grant(&provider.name, &key.subject))?;
+    store(context, key, tokens.into()).await
+}
