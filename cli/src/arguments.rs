@@ -117,6 +117,11 @@ pub(crate) enum Command {
     ImportPhp(ImportPhp),
     /// Run a provider to test against, on a loopback port
     Sandbox(Sandbox),
+    /// Make a client at a provider that registers clients by itself (RFC 7591), and print its configuration
+    Register(Register),
+    /// Compare scopes
+    #[command(subcommand)]
+    Scopes(ScopesCommand),
     /// Look into the catalogue of providers
     #[command(subcommand)]
     Providers(ProvidersCommand),
@@ -136,6 +141,47 @@ pub(crate) enum Command {
         #[arg(long, value_name = "PID")]
         of: u32,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScopesCommand {
+    /// Print the scopes that a grant lacks; the user has to consent to them
+    Missing {
+        #[command(flatten)]
+        grant: GrantName,
+        /// What is wanted; the configured scopes if absent
+        scope: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Register {
+    /// The provider's issuer URL
+    pub(crate) issuer: String,
+    /// Name of the application, for people
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Redirect URI; may be repeated; one on this machine if absent
+    #[arg(long, value_name = "URI")]
+    pub(crate) redirect_uri: Vec<String>,
+    /// Scope that the client may ask for; may be repeated
+    #[arg(long)]
+    pub(crate) scope: Vec<String>,
+    /// Without a secret
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// Further metadata, JSON or text; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// File with the software statement
+    #[arg(long, value_name = "FILE")]
+    pub(crate) software_statement: Option<PathBuf>,
+    /// Environment variable with the initial access token
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) initial_access_token_env: Option<String>,
+    /// Even at a provider in a private network
+    #[arg(long)]
+    pub(crate) allow_private_addresses: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -371,10 +417,13 @@ pub(crate) struct Login {
     /// Do not listen for the callback: ask for the address that the browser was sent to
     #[arg(long)]
     pub(crate) paste: bool,
+    /// Have the user type a code on another device instead (RFC 8628)
+    #[arg(long, conflicts_with_all = ["paste", "prompt", "hint"])]
+    pub(crate) device: bool,
     /// Do not open a browser: only say which address to open
     #[arg(long)]
     pub(crate) no_browser: bool,
-    /// Seconds to wait for the callback
+    /// Seconds to wait for the user
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) wait: u64,
 }

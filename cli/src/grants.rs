@@ -1,10 +1,12 @@
-//! The commands on stored grants: token, list, show, refresh, revoke, forget.
+//! The commands on stored grants: token, list, show, scopes, refresh, revoke, forget.
 
 use crate::arguments::{GrantName, KeepaliveWork, Refresh, Token};
 use crate::clients::{Clients, using};
 use crate::keepalive;
 use crate::output::{Output, fields, time};
-use evergrant::{Grant, Inspection, RefreshOptions, Result, RevokeOptions, TokenOptions, wait};
+use evergrant::{
+    Grant, Inspection, RefreshOptions, Result, RevokeOptions, Scopes, TokenOptions, wait,
+};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -63,6 +65,20 @@ fn row(client: &str, grant: &Inspection) -> Vec<String> {
 pub(crate) fn show(clients: &Clients, output: &Output, name: &GrantName) -> Result<()> {
     let grant = with_grant(clients, name, |grant| wait(grant.inspect()))?;
     output.result(&grant, || fields(&grant))
+}
+
+/// Fails with 3 where the user has to consent to more.
+pub(crate) fn missing_scopes(
+    clients: &Clients,
+    output: &Output,
+    name: &GrantName,
+    wanted: &[String],
+) -> Result<ExitCode> {
+    let wanted = (!wanted.is_empty()).then(|| Scopes(wanted.to_vec()));
+    let missing = with_grant(clients, name, |grant| wait(grant.missing_scope(wanted)))?;
+    let rows: Vec<_> = missing.iter().map(|scope| vec![scope.clone()]).collect();
+    output.table(&missing, &["MISSING"], &rows)?;
+    Ok(ExitCode::from(if missing.is_empty() { 0 } else { 3 }))
 }
 
 pub(crate) fn refresh(clients: &Clients, output: &Output, refresh: &Refresh) -> Result<ExitCode> {

@@ -1,13 +1,13 @@
 //! `evergrant login`: the user's browser goes to the provider and comes back to a loopback port, or what it came back to is
-//! pasted.
+//! pasted; or the user types a code on another device.
 
 use crate::arguments::Login;
 use crate::browser;
 use crate::clients::{Clients, using};
 use crate::output::{Output, say, time, to_json};
 use evergrant::{
-    BeginOptions, Code, Config, Error, FinishOptions, Finished, LoopbackListener, Result, Scopes,
-    wait,
+    BeginOptions, Code, Config, DeviceOptions, DeviceStart, Error, FinishOptions, Finished,
+    LoopbackListener, Result, Scopes, wait,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -17,6 +17,9 @@ use url::{Host, Url};
 const CALLBACK_PATH: &str = "/callback";
 
 pub(crate) fn login(clients: &Clients, output: &Output, login: &Login) -> Result<()> {
+    if login.device {
+        return on_another_device(clients, output, login);
+    }
     let config = clients.config(&login.grant.client)?;
     let (return_path, redirect_uri) = ReturnPath::choose(&config, login.paste)?;
     let finished = using(&clients.open(&login.grant.client)?, |client| {
@@ -24,9 +27,41 @@ pub(crate) fn login(clients: &Clients, output: &Output, login: &Login) -> Result
         let start = wait(client.begin(&login.grant.subject, options))?;
         lead_to(&start.url, output, login);
         let callback = return_path.callback(output, Duration::from_secs(login.wait))?;
-        wait(client.finish(&callback, FinishOptions::default()))
+        let options = FinishOptions { state: Some(start.state), ..FinishOptions::default() };
+        wait(client.finish(&callback, options))
     })?;
     output.result(&finished, || summary(&finished))
+}
+
+fn on_another_device(clients: &Clients, output: &Output, login: &Login) -> Result<()> {
+    let finished = using(&clients.open(&login.grant.client)?, |client| {
+        let options = DeviceOptions {
+            scope: scopes(login),
+            parameters: login.parameter.iter().cloned().collect(),
+            slot: login.grant.slot.clone(),
+            ..DeviceOptions::default()
+        };
+        let start = wait(client.begin_device(&login.grant.subject, options))?;
+        tell_the_code(&start, output);
+        output.note("Waiting for the user…");
+        let patience = Duration::from_secs(login.wait).as_secs_f64();
+        wait(client.wait_device(&start.state, Some(patience)))
+    })?;
+    output.result(&finished, || summary(&finished))
+}
+
+/// Says where to type which code, to standard error whoever reads it.
+fn tell_the_code(start: &DeviceStart, output: &Output) {
+    if output.is_json() {
+        return say(&to_json(start));
+    }
+    let (address, code) = (&start.verification_uri, &start.user_code);
+    say(&format!(
+        "To consent, open on any device\n\n  {address}\n\nand type the code\n\n  {code}\n"
+    ));
+    if let Some(complete) = &start.verification_uri_complete {
+        say(&format!("or open\n\n  {complete}\n"));
+    }
 }
 
 /// How the callback reaches this program.
@@ -67,7 +102,9 @@ impl ReturnPath {
                 listener.wait(patience)
             }
             ReturnPath::Paste => {
-                output.note("Paste the address that the browser was sent to:");
+                output.note(
+                    "Paste the address that the browser was sent to, or the code that it shows:",
+                );
                 pasted()
             }
         }
@@ -100,7 +137,7 @@ fn with_port_of(listener: &LoopbackListener, mut url: Url) -> Result<String> {
 
 fn begin_options(login: &Login, redirect_uri: String) -> BeginOptions {
     BeginOptions {
-        scope: (!login.scope.is_empty()).then(|| Scopes(login.scope.clone())),
+        scope: scopes(login),
         redirect_uri: Some(redirect_uri),
         prompt: login.prompt.clone(),
         login_hint: login.hint.clone(),
@@ -108,6 +145,10 @@ fn begin_options(login: &Login, redirect_uri: String) -> BeginOptions {
         slot: login.grant.slot.clone(),
         ..BeginOptions::default()
     }
+}
+
+fn scopes(login: &Login) -> Option<Scopes> {
+    (!login.scope.is_empty()).then(|| Scopes(login.scope.clone()))
 }
 
 /// Says the address, to standard error whoever reads it, and opens it.
@@ -133,7 +174,7 @@ fn pasted() -> Result<String> {
     match line.trim() {
         "" => Err(Error::new(
             Code::InvalidArgument,
-            "nothing was pasted; expected the address that the browser was sent to",
+            "nothing was pasted; expected the address that the browser was sent to, or a code",
         )),
         address => Ok(address.to_owned()),
     }

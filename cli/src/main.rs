@@ -17,12 +17,13 @@ mod login;
 mod moving;
 mod output;
 mod providers;
+mod register;
 mod rekey;
 mod sandbox;
 mod sign;
 mod store;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, ScopesCommand};
 use crate::clients::Clients;
 use crate::output::Output;
 use clap::Parser;
@@ -67,6 +68,10 @@ fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode> {
         Command::ImportPhp(import) => return moving::import_php(&clients()?, output, import),
         Command::Sandbox(options) => sandbox::serve(output, options)?,
         Command::Helper { .. } => evergrant::serve_helper()?,
+        Command::Register(arguments) => register::at_provider(output, arguments)?,
+        Command::Scopes(ScopesCommand::Missing { grant, scope }) => {
+            return grants::missing_scopes(&clients()?, output, grant, scope);
+        }
         Command::Providers(command) => providers::providers(output, command)?,
         Command::Store(command) => return store::store(&arguments.general, output, command),
         Command::Doctor { client } => {

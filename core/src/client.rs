@@ -1,13 +1,16 @@
 //! The façade: one short method per operation. Owned plain types in and out; async, on any executor.
 
+use crate::authorize::device::{self, DeviceOptions, DevicePoll, DeviceStart, Polled};
 use crate::authorize::legacy::{self, PasswordOptions, PinOptions};
 use crate::authorize::logout::{self, Logout, LogoutOptions};
-use crate::authorize::{self, BeginOptions, Concluded, FinishOptions, Finished, Start};
+use crate::authorize::{
+    self, BeginOptions, Concluded, ExchangeOptions, FinishOptions, Finished, Start,
+};
 use crate::check_up::{self, Checked};
 use crate::clock::UnixMillis;
 use crate::config::{Config, Detached as DetachedMode, Encryption, SecretSource};
 use crate::context::{Context, Settings};
-use crate::detached::protocol::Finish;
+use crate::detached::protocol::{Finish, Poll};
 use crate::detached::{Detached, Done, Listener};
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
@@ -20,6 +23,7 @@ use crate::refresh::keepalive::{
 use crate::refresh::spill::{Spill, make_private_folder};
 use crate::rekey::{self, RekeyOptions, Rekeyed};
 use crate::secret::Secret;
+use crate::standing::{Standing, StandingStatus, standing};
 use crate::store::{
     self, Address, ApplicationStoreAdapter, Caller, CallingThread, Codec, ForeignStore, GrantKey,
     KeyRing, Method, Record, Store, Tables,
@@ -173,9 +177,9 @@ impl Client {
         let work = async move {
             match conclude(&refresher.context, &callback, &options).await? {
                 Concluded::Before(finished) => Ok(finished),
-                Concluded::Granted(record) => {
-                    let finished = Finished::of(&record);
-                    refresher.remember(*record);
+                Concluded::Granted(consent) => {
+                    let finished = consent.finished();
+                    refresher.remember(consent.record);
                     Ok(finished)
                 }
             }
@@ -224,6 +228,96 @@ impl Client {
         let refresher = self.refresher()?;
         let deadline = self.deadline(None)?;
         run(deadline, async move { Ok(legacy::pin_url(&refresher.context).await?.into()) }).await
+    }
+
+    /// Exchanges a code that came to the application another way than by a callback: from its own page or program, which asked
+    /// the provider itself. That the code is of `subject` is for the application to know. A code is sent once.
+    pub async fn exchange(
+        &self,
+        subject: &str,
+        code: &str,
+        options: ExchangeOptions,
+    ) -> Result<Finished> {
+        let (refresher, subject, code) = (self.refresher()?, subject.to_owned(), code.to_owned());
+        let deadline = self.deadline(options.timeout)?;
+        let work = async move {
+            let consent = authorize::exchange(&refresher.context, &subject, &code, options).await?;
+            let finished = consent.finished();
+            refresher.remember(consent.record);
+            Ok(finished)
+        };
+        run_to_its_end(deadline, work).await
+    }
+
+    /// How the grant of `subject` stands, without asking the provider: `valid`, `refreshable`, or `need_user` with what
+    /// [`begin`](Client::begin) gives for these options. Scopes that the options name have to be granted.
+    pub async fn check(&self, subject: &str, options: BeginOptions) -> Result<Standing> {
+        let (refresher, key) = (self.refresher()?, self.key_of(subject, &options.slot)?);
+        let deadline = self.deadline(options.timeout)?;
+        run(deadline, async move {
+            let wanted = options.scope.as_ref().map_or(&[][..], |scope| &scope.0);
+            let mut standing = standing(&refresher, &key, wanted).await?;
+            if standing.status == StandingStatus::NeedUser {
+                let start = authorize::begin(&refresher.context, &key.subject, options).await?;
+                standing.start = Some(start);
+            }
+            Ok(standing)
+        })
+        .await
+    }
+
+    /// Begins to ask `subject` for consent on another device (RFC 8628): gives a code that the user types at an address. The
+    /// flow is in the store, so any process may go on with it.
+    pub async fn begin_device(&self, subject: &str, options: DeviceOptions) -> Result<DeviceStart> {
+        let (refresher, subject) = (self.refresher()?, subject.to_owned());
+        let deadline = self.deadline(options.timeout)?;
+        run(deadline, async move { device::begin(&refresher.context, &subject, options).await })
+            .await
+    }
+
+    /// Asks once whether the user has consented; `state` is that of [`begin_device`](Client::begin_device). The grant is stored
+    /// when this returns it. A poll sooner than the provider allows asks nobody, whichever process was the last to ask. Errors:
+    /// `consent_denied`; `state_mismatch` with the reason `expired`, `unknown` or `client`; what else the provider says.
+    pub async fn poll_device(&self, state: &str) -> Result<DevicePoll> {
+        let (refresher, state) = (self.refresher()?, state.to_owned());
+        let deadline = self.deadline(None)?;
+        let work = async move {
+            let (finished, poll_at) = match poll_device(&refresher.context, &state).await? {
+                Polled::Pending { poll_at } => (None, Some(poll_at)),
+                Polled::Before(finished) => (Some(finished), None),
+                Polled::Granted(consent) => {
+                    let finished = consent.finished();
+                    refresher.remember(consent.record);
+                    (Some(finished), None)
+                }
+            };
+            Ok(DevicePoll { finished, poll_at })
+        };
+        run_to_its_end(deadline, work).await
+    }
+
+    /// Polls until the user has answered, or for so many seconds; without `timeout` until the codes expire.
+    pub async fn wait_device(&self, state: &str, timeout: Option<f64>) -> Result<Finished> {
+        let deadline = timeout.map(|seconds| self.deadline(Some(seconds))).transpose()?;
+        loop {
+            let polled = self.poll_device(state).await?;
+            let (None, Some(poll_at)) = (&polled.finished, polled.poll_at) else {
+                let nothing = || Error::new(Code::Internal, "a poll without an answer has no end");
+                return polled.finished.ok_or_else(nothing);
+            };
+            let pause = u64::try_from(poll_at - self.0.settings.now()).unwrap_or_default();
+            let next = Instant::now() + Duration::from_millis(pause);
+            let until = deadline.map_or(next, |deadline| deadline.min(next));
+            on_runtime(async move {
+                tokio::time::sleep_until(until).await;
+                Ok(())
+            })
+            .await?;
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                let text = "the user did not answer before the caller's deadline";
+                return Err(Error::new(Code::Timeout, text));
+            }
+        }
     }
 
     /// The grant of a subject. No I/O; whether there is one shows at its first use.
@@ -435,10 +529,7 @@ impl Client {
 
     /// The key of a user's grant.
     fn key_of(&self, subject: &str, slot: &str) -> Result<GrantKey> {
-        if subject.is_empty() {
-            let text = "subject: is empty; expected the application's name for the user";
-            return Err(Error::new(Code::InvalidArgument, text));
-        }
+        authorize::check_subject(subject)?;
         Ok(self.0.settings.key(subject, slot))
     }
 
@@ -565,6 +656,19 @@ async fn conclude(context: &Context, callback: &str, options: &FinishOptions) ->
         }
     }
     authorize::finish(context, callback, options).await
+}
+
+/// Asks once for the tokens of a device flow, in the helper process where there is one.
+async fn poll_device(context: &Context, state: &str) -> Result<Polled> {
+    if let Some(detached) = &context.detached {
+        let clock = context.settings.clock.is_set();
+        match detached.poll(Poll { state: state.into(), clock }).await {
+            Done::Ok(polled) => return Ok(polled),
+            Done::Failed { error, .. } => return Err(error),
+            Done::NoHelper => {}
+        }
+    }
+    device::poll(context, state).await
 }
 
 /// The configuration as a helper is given it, which does the work itself.

@@ -9,6 +9,7 @@ use crate::oauth1::{ParametersIn, SignatureMethod};
 use crate::oauth2::{AssertionAudience, ClientAuthenticationMethod};
 use crate::provider::ProviderTable;
 use crate::secret::Secret;
+use crate::store::Entry;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor, value};
 use serde::{Deserialize, Serialize, Serializer, de};
 use serde_json::Value;
@@ -103,6 +104,16 @@ pub struct Config {
     /// Ask for whatever this provider needs to give a refresh token.
     #[serde(default)]
     pub offline: bool,
+    /// Whether authorization requests are pushed to the provider before the browser is sent there (RFC 9126).
+    #[serde(default)]
+    pub par: PushedRequests,
+    /// What the tokens are to be for (RFC 8707), as absolute URIs: told at consent and, where it is one, whenever a token is
+    /// asked for that is for no other resource.
+    #[serde(default)]
+    pub resource: Vec<String>,
+    /// Whether a provider that is found by its issuer may be, or name endpoints, at private addresses.
+    #[serde(default)]
+    pub allow_private_addresses: bool,
     /// The address of the token store, or a table with it; `grants.db` in `state_dir` when absent. Ignored where the
     /// application gives a store.
     #[serde(default)]
@@ -493,6 +504,19 @@ pub struct Encryption {
     pub next: Option<SecretSource>,
 }
 
+/// Whether authorization requests are pushed (RFC 9126).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PushedRequests {
+    /// Where the provider demands it.
+    #[default]
+    Auto,
+    /// Or not at all.
+    Always,
+    /// Never.
+    Off,
+}
+
 /// Whether refreshes run in a process of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -640,6 +664,10 @@ impl Config {
                 "api_hosts: {host:?} is no host; expected api.example.org or *.example.org"
             );
             return Err(Error::new(Code::InvalidConfig, text));
+        }
+        for resource in &self.resource {
+            Entry::wanted(Some(resource), None)
+                .map_err(|error| error.recoded(Code::InvalidConfig))?;
         }
         Ok(self)
     }

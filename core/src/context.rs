@@ -3,14 +3,14 @@
 use crate::assertions::Assertions;
 use crate::clock::{Clock, UnixMillis, millis};
 use crate::config::{
-    AssertionOptions, Config, Dpop, GrantType, LegacyGrant, ProviderChoice, Scopes, Timeouts,
-    TokenExchangeOptions, WindowOptions,
+    AssertionOptions, Config, Dpop, GrantType, LegacyGrant, ProviderChoice, PushedRequests, Scopes,
+    Timeouts, TokenExchangeOptions, WindowOptions,
 };
 use crate::detached::{Detached, Listener};
 use crate::dpop::Proofs;
 use crate::error::{Code, Error, Result};
 use crate::event::{Event, EventSink, Kind};
-use crate::http::{ClientCertificate, HttpClient, MutualTls, is_among};
+use crate::http::{ClientCertificate, HttpClient, MutualTls, Reach, is_among};
 use crate::jose::dpop;
 use crate::jose::key_set::KeySet;
 use crate::moving::Registration;
@@ -19,7 +19,7 @@ use crate::oauth2::{
 };
 use crate::provider::keys::{KeySource, Keys};
 use crate::provider::{
-    Endpoints, Protocol, Provider, Rotation, TokenUse, discovery, lookup, of_issuer,
+    Endpoints, Offline, Protocol, Provider, Rotation, TokenUse, discovery, lookup, of_issuer,
 };
 use crate::secret::{Secret, shown};
 use crate::signing::{Signing, SigningOptions};
@@ -57,6 +57,9 @@ pub(crate) struct Settings {
     pub(crate) redirect_uri: Option<String>,
     pub(crate) scope: Vec<String>,
     pub(crate) offline: bool,
+    pub(crate) par: PushedRequests,
+    /// What tokens are for that are for no other resource (RFC 8707).
+    pub(crate) resource: Vec<String>,
     pub(crate) windows: WindowOptions,
     pub(crate) timeouts: Timeouts,
     api_hosts: Vec<String>,
@@ -64,6 +67,7 @@ pub(crate) struct Settings {
     /// By how much the provider's clock may differ from this one, in milliseconds.
     pub(crate) clock_skew: i64,
     pub(crate) user_agent: Option<String>,
+    pub(crate) reach: Reach,
     pub(crate) clock: Clock,
     /// OAuth 1.0a: what signs.
     signing: Option<Signing>,
@@ -89,6 +93,7 @@ enum ProviderSource {
     Issuer {
         issuer: String,
         rotation: Rotation,
+        offline: Option<Offline>,
     },
 }
 
@@ -109,9 +114,11 @@ impl Settings {
                         format!("provider_variables.{name}: an issuer has none; expected none");
                     return Err(Error::new(Code::InvalidConfig, text));
                 }
-                discovery::check_issuer(issuer)?;
-                let rotation = of_issuer(issuer).unwrap_or_default().rotation;
-                (issuer.clone(), ProviderSource::Issuer { issuer: issuer.clone(), rotation })
+                discovery::check_issuer(issuer, config.allow_private_addresses)?;
+                let known = of_issuer(issuer).unwrap_or_default();
+                let offline = known.offline.or_else(|| Some(discovery::offline_access()));
+                let (issuer, rotation) = (issuer.clone(), known.rotation);
+                (issuer.clone(), ProviderSource::Issuer { issuer, rotation, offline })
             }
         };
         let client_secret = config
@@ -144,12 +151,18 @@ impl Settings {
             redirect_uri: config.redirect_uri.clone(),
             scope: config.scope.0.clone(),
             offline: config.offline,
+            par: config.par,
+            resource: config.resource.clone(),
             windows: config.windows,
             timeouts: config.timeouts,
             api_hosts: config.api_hosts.clone(),
             max_response_bytes: config.max_response_bytes,
             clock_skew: millis(config.clock_skew),
             user_agent: config.user_agent.clone(),
+            reach: match &config.provider {
+                ProviderChoice::Issuer(_) if !config.allow_private_addresses => Reach::PublicOnly,
+                _ => Reach::Anywhere,
+            },
             clock: Clock::default(),
             signing,
             signing_offset: AtomicI64::new(0),
@@ -346,6 +359,15 @@ impl Settings {
         let refresh_token = self.first_refresh_token.clone().filter(|_| key.subject.is_empty());
         let is_at_hand = refresh_token.is_some() || !self.grant.needs_consent();
         is_at_hand.then(|| Tokens::of_refresh_token(refresh_token, &self.scope, self.now()))
+    }
+
+    /// The scopes that only ask for a refresh token, as far as they are known without asking the provider.
+    pub(crate) fn offline_scope(&self) -> &[String] {
+        let offline = match &self.provider {
+            ProviderSource::Known(provider) => provider.offline.as_ref(),
+            ProviderSource::Issuer { offline, .. } => offline.as_ref(),
+        };
+        offline.map_or(&[], |offline| &offline.scope)
     }
 
     /// The protocol of the provider; metadata is of OAuth 2 only.
@@ -574,6 +596,7 @@ impl Context {
         let http = HttpClient::shared(
             &settings.timeouts,
             settings.user_agent.as_deref(),
+            settings.reach,
             settings.mutual_tls.as_ref(),
         )?;
         let (proofs, discovered, keys) = (Proofs::default(), OnceCell::new(), Keys::default());

@@ -16,9 +16,23 @@ use url::Url;
 pub fn endpoints(entry: ProviderTable, variables: &BTreeMap<String, String>) -> Result<Vec<Url>> {
     let Provider { endpoints, open_id, .. } = Provider::from_table(entry, variables)?;
     let mut urls = match endpoints {
-        Endpoints::OAuth2 { authorization, token, refresh, revocation, introspection } => {
-            vec![Some(authorization), Some(token), refresh, revocation, introspection]
-        }
+        Endpoints::OAuth2 {
+            authorization,
+            token,
+            refresh,
+            revocation,
+            introspection,
+            device_authorization,
+            pushed_authorization_request,
+        } => vec![
+            Some(authorization),
+            Some(token),
+            refresh,
+            revocation,
+            introspection,
+            device_authorization,
+            pushed_authorization_request,
+        ],
         Endpoints::OAuth1 { temporary_credential, authorization, token } => {
             vec![Some(temporary_credential), Some(authorization), Some(token)]
         }

@@ -10,6 +10,7 @@ use crate::jose::dpop::DpopKey;
 use crate::moving::{self, Registration};
 use crate::oauth2::{BEARER, DPOP};
 use crate::refresh::introspection::{self, Introspection, TokenKind};
+use crate::refresh::judgement::missing_scope;
 use crate::refresh::{Refresher, Want, revocation};
 use crate::secret::Secret;
 use crate::store::{Consent, Entry, GrantKey, Record, StoredAccessToken, Tokens};
@@ -347,6 +348,20 @@ impl Grant {
         let work = async move {
             let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
             Ok(Inspection::of(&refresher.context.settings, &record))
+        };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    /// Which of these scopes were not granted; of the client's own where none are named. From the store: the provider is not
+    /// asked.
+    pub async fn missing_scope(&self, wanted: Option<Scopes>) -> Result<Vec<String>> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(None)?;
+        let work = async move {
+            let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+            let settings = &refresher.context.settings;
+            let wanted = wanted.as_ref().map_or(&settings.scope, |scope| &scope.0);
+            Ok(missing_scope(&record, wanted, settings.offline_scope()))
         };
         run(deadline, work).await.map_err(|error| self.named(error))
     }

@@ -4,6 +4,7 @@
 //! It must not die with the application: it is nobody's child, in a session of its own, and a signal that asks it to leave
 //! waits until nothing is being spent. It ends by itself when the application is gone or has long had nothing to do.
 
+use crate::authorize::device::{self, Polled};
 use crate::authorize::{self, Concluded, FinishOptions};
 use crate::client::{Client, Environment, Events};
 use crate::config::Config;
@@ -129,7 +130,7 @@ impl Helper {
                 }
             }
             Command::Ping => self.say(&Said::Reply { id, reply: Reply::Ok(Value::Null) }),
-            Command::Refresh(_) | Command::Finish(_) => {
+            Command::Refresh(_) | Command::Finish(_) | Command::Poll(_) => {
                 let helper = Arc::clone(self);
                 self.spawn(async move {
                     let reply = helper.reply(client, command).await;
@@ -169,6 +170,13 @@ impl Helper {
                 let finished = finished(&client, finish.callback.expose(), finish.options);
                 match finished.await {
                     Ok(concluded) => ok(&concluded),
+                    Err(error) => Reply::Failed { error, record: None },
+                }
+            }
+            Command::Poll(poll) => {
+                client.set_test_clock(poll.clock);
+                match polled(&client, poll.state.expose()).await {
+                    Ok(polled) => ok(&polled),
                     Err(error) => Reply::Failed { error, record: None },
                 }
             }
@@ -226,10 +234,19 @@ async fn finished(client: &Client, callback: &str, options: Value) -> Result<Con
         .map_err(|_| Error::new(Code::Internal, "the options of finish are not understood"))?;
     let refresher = client.refresher()?;
     let concluded = authorize::finish(&refresher.context, callback, &options).await?;
-    if let Concluded::Granted(record) = &concluded {
-        refresher.remember((**record).clone());
+    if let Concluded::Granted(consent) = &concluded {
+        refresher.remember(consent.record.clone());
     }
     Ok(concluded)
+}
+
+async fn polled(client: &Client, state: &str) -> Result<Polled> {
+    let refresher = client.refresher()?;
+    let polled = device::poll(&refresher.context, state).await?;
+    if let Polled::Granted(consent) = &polled {
+        refresher.remember(consent.record.clone());
+    }
+    Ok(polled)
 }
 
 /// How much is under way.

@@ -50,6 +50,7 @@ mod grant;
 mod helper;
 mod http;
 mod jose;
+mod lookup;
 mod loopback;
 mod moving;
 pub mod oauth1;
@@ -61,20 +62,23 @@ mod refresh;
 mod rekey;
 mod secret;
 mod signing;
+mod standing;
 mod store;
 mod tables;
 
+pub use authorize::device::{DeviceOptions, DevicePoll, DeviceStart};
+pub use authorize::incoming::{IncomingRequest, redirect_uri_of};
 pub use authorize::legacy::{PasswordOptions, PinOptions};
 pub use authorize::logout::{Logout, LogoutOptions};
 pub use authorize::loopback::LoopbackListener;
-pub use authorize::{BeginOptions, FinishOptions, Finished, Start};
+pub use authorize::{BeginOptions, ExchangeOptions, FinishOptions, Finished, Start};
 pub use call::{ApiRequest, ApiResponse, SignOptions, SignedRequest, sign};
 pub use check_up::{Checked, Health};
 pub use client::{ApplicationStore, Client, Environment, Events, KeyCallback};
 pub use config::{
     AssertionOptions, Config, Detached, Dpop, Encryption, GrantType, LegacyGrant, ProviderChoice,
-    Scopes, SecretSource, StoreOptions, Timeouts, TokenExchangeOptions, WindowOptions, camel_json,
-    options_from_json, options_from_json_camel,
+    PushedRequests, Scopes, SecretSource, StoreOptions, Timeouts, TokenExchangeOptions,
+    WindowOptions, camel_json, options_from_json, options_from_json_camel,
 };
 pub use error::{Code, Error, Result};
 pub use event::{Event, EventSink, Kind};
@@ -85,11 +89,14 @@ pub use grant::{
 #[cfg(unix)]
 pub use helper::serve as serve_helper;
 pub use jose::JwsAlgorithm;
+pub use lookup::{
+    RegisterOptions, Registered, RegisteredConfig, ResourceOptions, protected_resource, register,
+};
 pub use moving::{OldSession, OldTable};
 pub use process::{guard, runtime, wait, wait_ticking};
 pub use provider::{
     AccessTokenGrant, OAuth1Version, Offline, ParameterNames, Pkce, Protocol, ProviderStatus,
-    ProviderTable, Rotation, TokenIn, TokenRequestFormat, TokenRequestMethod, catalogue,
+    ProviderTable, Rotation, StateIn, TokenIn, TokenRequestFormat, TokenRequestMethod, catalogue,
     catalogue_names, expected_name,
 };
 pub use refresh::introspection::{Introspection, TokenKind};
@@ -99,6 +106,7 @@ pub use refresh::keepalive::{
 };
 pub use rekey::{RekeyFailure, RekeyOptions, Rekeyed};
 pub use secret::Secret;
+pub use standing::{Standing, StandingStatus};
 pub use store::{
     CallingThread, CheckOptions, CheckReport, Finding, ForeignStore, Method, StoreCall, StoreCheck,
     StoreReply, Verdict, new_encryption_key,

@@ -386,9 +386,13 @@ fn a_callback_that_comes_twice_from_one_browser_gives_the_same_grant_and_sends_n
     let begin = evergrant::BeginOptions { browser_session: session.clone(), ..Default::default() };
     let start = wait(client.begin("alice", begin)).unwrap();
     let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
-    let finish = |browser_session: Option<String>| {
-        wait(client.finish(&callback, evergrant::FinishOptions { browser_session, timeout: None }))
-    };
+    let finish =
+        |browser_session: Option<String>| {
+            wait(client.finish(
+                &callback,
+                evergrant::FinishOptions { browser_session, ..Default::default() },
+            ))
+        };
     let first = finish(session.clone()).unwrap();
     assert_eq!(finish(session).unwrap(), first);
     assert_eq!(finish(None).unwrap_err().code(), Code::StateMismatch);

@@ -96,6 +96,18 @@ pub(crate) fn verifier_page(verifier: &str) -> Answer {
     html(200, "Access allowed", &body)
 }
 
+/// Asks for the code that a device shows.
+pub(crate) fn user_code_page() -> Answer {
+    let form = "<form><p><label>Code of your device: <input name=\"user_code\" autofocus></label></p>\
+                <p><button>Go on</button></p></form>";
+    html(200, "Connect a device", form)
+}
+
+/// The device goes on by itself.
+pub(crate) fn device_page() -> Answer {
+    html(200, "Done", "<p>Go back to your device. You can close this page.</p>")
+}
+
 pub(crate) fn denied_page() -> Answer {
     html(200, "Access denied", "<p>Nothing was allowed. You can close this page.</p>")
 }

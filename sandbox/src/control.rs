@@ -12,6 +12,7 @@ use url::{Url, form_urlencoded};
 
 use crate::clock::millis;
 use crate::consent::Choice;
+use crate::device;
 use crate::faults::Fault;
 use crate::grants::{GrantSummary, Lifetime, Protocol};
 use crate::http::{Answer, FORM, Request};
@@ -38,6 +39,7 @@ pub(crate) fn answer(state: &mut State, request: &Request) -> Answer {
         ("POST", "/sandbox/id_token") => post_id_token(state, request),
         ("POST", "/sandbox/rotate_signing_key") => Ok(rotate_signing_key(state)),
         ("POST", "/sandbox/consent") => post_consent(state, request),
+        ("POST", "/sandbox/device") => post_device(state, request),
         ("GET", "/sandbox/grants") => Ok(Answer::json(200, &state.grant_summaries())),
         ("POST", "/sandbox/grants") => post_grants(state, request),
         ("POST", "/sandbox/revoke") => post_revoke(state, request),
@@ -135,6 +137,22 @@ fn post_consent(state: &mut State, request: &Request) -> Result<Answer, String> 
     let user = order.user.as_deref().unwrap_or("alice");
     let redirect = state.consent(&order.url, user, order.decision)?;
     Ok(Answer::json(200, &json!({ "redirect": redirect })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceOrder {
+    user_code: String,
+    user: Option<String>,
+    #[serde(default)]
+    decision: Choice,
+}
+
+fn post_device(state: &mut State, request: &Request) -> Result<Answer, String> {
+    let order: DeviceOrder = body(request)?;
+    let user = order.user.as_deref().unwrap_or("alice");
+    device::decide(state, &order.user_code, user, order.decision)?;
+    Ok(Answer::json(200, &json!({ "decision": order.decision })))
 }
 
 /// Grants to be made at once, past consent: the user of each is `user` and its number.

@@ -66,6 +66,8 @@ pub enum Target {
     Keys,
     /// The userinfo endpoint.
     Userinfo,
+    /// The device authorization endpoint.
+    DeviceAuthorization,
     /// Both discovery documents.
     Discovery,
     /// The OAuth 1.0a temporary credential request.
@@ -206,6 +208,7 @@ impl Target {
             Self::Introspect => kind == Kind::Introspect,
             Self::Keys => kind == Kind::Keys,
             Self::Userinfo => kind == Kind::Userinfo,
+            Self::DeviceAuthorization => kind == Kind::DeviceAuthorization,
             Self::Discovery => kind == Kind::Discovery,
             Self::RequestToken => kind == Kind::RequestToken,
             Self::AccessToken => kind == Kind::AccessToken,

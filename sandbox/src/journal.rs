@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::real_now;
+use crate::device::Devices;
 use crate::faults::FaultKind;
 use crate::grants::{Family, Grants};
 use crate::http::{Pairs, Request};
@@ -77,7 +78,7 @@ pub enum Kind {
     Token,
     /// The protected API.
     Api,
-    /// The OAuth 2 or OAuth 1.0a authorization endpoint.
+    /// The OAuth 2 or OAuth 1.0a authorization endpoint, or where a user types the code of a device.
     Authorize,
     /// The OAuth 2 revocation endpoint.
     Revoke,
@@ -87,6 +88,8 @@ pub enum Kind {
     Keys,
     /// The userinfo endpoint.
     Userinfo,
+    /// The device authorization endpoint.
+    DeviceAuthorization,
     /// A discovery document.
     Discovery,
     /// The OAuth 1.0a temporary credential request.
@@ -123,11 +126,12 @@ impl Kind {
     pub(crate) fn of(path: &str) -> Self {
         match path {
             "/oauth2/token" => Self::Token,
-            "/oauth2/authorize" | "/oauth1/authorize" => Self::Authorize,
+            "/oauth2/authorize" | "/oauth2/device" | "/oauth1/authorize" => Self::Authorize,
             "/oauth2/revoke" => Self::Revoke,
             "/oauth2/introspect" => Self::Introspect,
             "/oauth2/keys" => Self::Keys,
             "/oauth2/userinfo" => Self::Userinfo,
+            "/oauth2/device_authorization" => Self::DeviceAuthorization,
             "/.well-known/oauth-authorization-server" | "/.well-known/openid-configuration" => {
                 Self::Discovery
             }
@@ -204,6 +208,7 @@ fn first_value(request: &Request, name: &str) -> Option<String> {
 /// The names that stand for secrets in the journal.
 pub(crate) struct Aliases<'a> {
     pub(crate) grants: &'a Grants,
+    pub(crate) devices: &'a Devices,
     pub(crate) temporaries: &'a Temporaries,
 }
 
@@ -225,6 +230,10 @@ impl Aliases<'_> {
         let fixed = match name {
             "client_secret" => "[secret]",
             "client_assertion" | "assertion" => "[assertion]",
+            "user_code" => "[user code]",
+            "device_code" => {
+                return Some(self.devices.alias(value).unwrap_or_else(|| "[unknown]".to_owned()));
+            }
             "code_verifier" | "oauth_verifier" => "[verifier]",
             "code_challenge" => "[challenge]",
             "state" => "[state]",

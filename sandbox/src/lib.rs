@@ -18,6 +18,7 @@ mod api;
 mod clock;
 mod consent;
 mod control;
+mod device;
 mod dpop;
 mod faults;
 mod grants;
@@ -27,6 +28,7 @@ mod oauth1;
 mod oauth2;
 mod openid;
 mod options;
+mod pushed;
 mod report;
 mod server;
 mod signature;
@@ -184,6 +186,14 @@ impl Sandbox {
         choice: Choice,
     ) -> Result<String, String> {
         self.shared.lock().consent(authorization_url, user, choice)
+    }
+
+    /// Has the user type the code of a device and decide, past the faults.
+    ///
+    /// # Errors
+    /// When no device waits for this code.
+    pub fn decide_device(&self, user_code: &str, user: &str, choice: Choice) -> Result<(), String> {
+        device::decide(&mut self.shared.lock(), user_code, user, choice)
     }
 
     /// All grants, oldest first.

@@ -9,12 +9,14 @@ use url::{Url, form_urlencoded};
 
 use crate::clock::{Millis, millis};
 use crate::consent::{self, Decision};
+use crate::device;
 use crate::dpop;
 use crate::grants::{Code, FamilyId, Lifetime, Protocol};
 use crate::http::{Answer, FORM, Parameters, Request};
 use crate::journal::{ClientAuthentication, JournalEntry};
 use crate::openid::add_id_token;
 use crate::options::Dpop;
+use crate::pushed;
 use crate::state::State;
 
 /// The confidential client.
@@ -31,8 +33,8 @@ pub const PUBLIC_CLIENT_ID: &str = "sandbox-public";
 /// A scope value for which a code exchange brings no refresh token.
 pub const NO_REFRESH_SCOPE: &str = "no-refresh";
 
-struct Client {
-    id: &'static str,
+pub(crate) struct Client {
+    pub(crate) id: &'static str,
     /// None for a public client.
     secret: Option<&'static str>,
 }
@@ -56,7 +58,7 @@ impl Error {
         Self { code, description: description.into(), dpop_nonce: None }
     }
 
-    fn answer(&self) -> Answer {
+    pub(crate) fn answer(&self) -> Answer {
         let body = json!({ "error": self.code, "error_description": self.description });
         let answer = match self.code {
             "invalid_client" => Answer::json(401, &body)
@@ -112,6 +114,7 @@ fn put_to_user(
     entry: &mut JournalEntry,
 ) -> Result<Answer, String> {
     let (pairs, decision) = consent::read(request)?;
+    let pairs = pushed::resolved(state, pairs)?;
     let parameters = Parameters::unique(pairs).map_err(|name| format!("{name} came twice."))?;
     let asked = authorization_request(&parameters)?;
     entry.client = Some(asked.client.id.to_owned());
@@ -145,6 +148,19 @@ fn authorization_request(parameters: &Parameters) -> Result<AuthorizationRequest
         state: parameters.get("state").map(str::to_owned),
         checked: check(client, redirect_uri, parameters),
     })
+}
+
+/// That a request which is pushed may be put to a user.
+pub(crate) fn check_authorization_request(
+    parameters: &Parameters,
+    client: &Client,
+) -> Result<(), Error> {
+    let invalid = |problem: String| Error::new("invalid_request", problem);
+    let asked = authorization_request(parameters).map_err(invalid)?;
+    if asked.client.id != client.id {
+        return Err(invalid("client_id is not the client that pushes".to_owned()));
+    }
+    asked.checked.map(drop)
 }
 
 fn check(
@@ -242,12 +258,15 @@ fn grant_tokens(
     match grant_type? {
         "authorization_code" => exchange_code(state, client, &parameters, key, entry),
         "refresh_token" => refresh(state, client, &parameters, key.as_deref(), entry),
+        "urn:ietf:params:oauth:grant-type:device_code" => {
+            device::poll(state, client, &parameters, key, entry)
+        }
         "client_credentials" => client_credentials(state, client, &parameters, entry),
         _ => Err(Error::new("unsupported_grant_type", "this grant type is not known here")),
     }
 }
 
-fn form_parameters(request: &Request) -> Result<Parameters, Error> {
+pub(crate) fn form_parameters(request: &Request) -> Result<Parameters, Error> {
     if !request.content_type_is(FORM) {
         return Err(Error::new("invalid_request", format!("the body has to be {FORM}")));
     }
@@ -255,13 +274,13 @@ fn form_parameters(request: &Request) -> Result<Parameters, Error> {
         .map_err(|name| Error::new("invalid_request", format!("{name} came twice")))
 }
 
-fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Error> {
+pub(crate) fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Error> {
     let missing = || Error::new("invalid_request", format!("{name} is missing"));
     parameters.get(name).ok_or_else(missing)
 }
 
 /// RFC 6749, section 2.3: one method of authentication in a request, never two.
-fn authenticate_client(
+pub(crate) fn authenticate_client(
     request: &Request,
     parameters: &Parameters,
     entry: &mut JournalEntry,
@@ -355,11 +374,22 @@ fn exchange_code(
     state.grants.family_mut(family).key = key;
     state.grants.code_mut(text).expect("it was there above").brought = Some(family);
     entry.concerns(state.grants.family(family));
+    Ok(first_tokens(state, family, &scope, nonce.as_deref()))
+}
+
+/// What a consent brings: an access token and, unless the scope says otherwise, a refresh token.
+pub(crate) fn first_tokens(
+    state: &mut State,
+    family: FamilyId,
+    scope: &str,
+    nonce: Option<&str>,
+) -> Value {
+    let now = state.clock.now();
     let refresh_token = (!scope.split(' ').any(|value| value == NO_REFRESH_SCOPE))
         .then(|| state.grants.issue_refresh_token(family, now));
-    let mut response = token_response(state, family, &scope, refresh_token);
-    add_id_token(state, &mut response, family, nonce.as_deref());
-    Ok(response)
+    let mut response = token_response(state, family, scope, refresh_token);
+    add_id_token(state, &mut response, family, nonce);
+    response
 }
 
 /// RFC 7636, section 4.6; a verifier without a challenge is a downgrade under way.
@@ -594,9 +624,18 @@ pub(crate) fn discovery(state: &State) -> Answer {
             "jwks_uri": format!("{issuer}/oauth2/keys"),
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
+            "pushed_authorization_request_endpoint": format!("{issuer}/oauth2/par"),
+            "require_pushed_authorization_requests":
+                state.options.require_pushed_authorization_requests,
+            "device_authorization_endpoint": format!("{issuer}/oauth2/device_authorization"),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "grant_types_supported": [
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": methods,
             "revocation_endpoint_auth_methods_supported": methods,

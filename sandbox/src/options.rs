@@ -18,6 +18,14 @@ pub struct Options {
     /// Lifetime of an authorization code and of OAuth 1.0a temporary credentials.
     #[serde(with = "seconds")]
     pub authorization_code_lifetime: Duration,
+    /// Whether authorization requests have to be pushed (RFC 9126).
+    pub require_pushed_authorization_requests: bool,
+    /// Lifetime of device and user codes (RFC 8628).
+    #[serde(with = "seconds")]
+    pub device_code_lifetime: Duration,
+    /// How long a device has to wait between polls; `interval` gives its whole seconds.
+    #[serde(with = "seconds")]
+    pub device_interval: Duration,
     /// Whether each refresh replaces the refresh token. Without it a refresh brings none.
     pub rotate: bool,
     /// How long the refresh token before the current one still works, answered with the same
@@ -49,6 +57,9 @@ impl Default for Options {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             access_token_lifetime: Duration::from_secs(3600),
             authorization_code_lifetime: Duration::from_secs(60),
+            require_pushed_authorization_requests: false,
+            device_code_lifetime: Duration::from_secs(600),
+            device_interval: Duration::from_secs(5),
             rotate: true,
             grace: Duration::ZERO,
             keep_old_access_token: true,

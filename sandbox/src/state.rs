@@ -1,6 +1,7 @@
 //! Everything a sandbox knows, behind one lock, and the way of one request through it.
 
 use crate::clock::Clock;
+use crate::device::Devices;
 use crate::dpop::Proofs;
 use crate::faults::{Fault, Faults};
 use crate::grants::Grants;
@@ -9,7 +10,8 @@ use crate::journal::{Aliases, Journal, JournalEntry, Kind};
 use crate::oauth1::{Nonces, Temporaries};
 use crate::openid::OpenId;
 use crate::options::Options;
-use crate::{api, consent, oauth1, oauth2, openid};
+use crate::pushed::PushedRequests;
+use crate::{api, consent, device, oauth1, oauth2, openid, pushed};
 
 pub(crate) struct State {
     /// The sandbox's base URL, which is also its issuer identifier.
@@ -20,6 +22,8 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) grants: Grants,
     pub(crate) openid: OpenId,
+    pub(crate) devices: Devices,
+    pub(crate) pushed: PushedRequests,
     pub(crate) temporaries: Temporaries,
     pub(crate) nonces: Nonces,
     pub(crate) proofs: Proofs,
@@ -35,6 +39,8 @@ impl State {
             faults: Faults::default(),
             grants: Grants::default(),
             openid: OpenId::default(),
+            devices: Devices::default(),
+            pushed: PushedRequests::default(),
             temporaries: Temporaries::default(),
             nonces: Nonces::default(),
             proofs: Proofs::default(),
@@ -52,7 +58,11 @@ impl State {
 
     /// Enters a request in the journal.
     pub(crate) fn enter(&mut self, request: &Request) -> JournalEntry {
-        let aliases = Aliases { grants: &self.grants, temporaries: &self.temporaries };
+        let aliases = Aliases {
+            grants: &self.grants,
+            devices: &self.devices,
+            temporaries: &self.temporaries,
+        };
         self.journal.open(request, &aliases)
     }
 
@@ -67,6 +77,9 @@ impl State {
         match request.path.as_str() {
             "/oauth2/authorize" => oauth2::authorize(self, request, entry),
             "/oauth2/token" => oauth2::token(self, request, entry),
+            "/oauth2/par" => pushed::push(self, request, entry),
+            "/oauth2/device_authorization" => device::authorize(self, request, entry),
+            "/oauth2/device" => device::page(self, request, entry),
             "/oauth2/revoke" => oauth2::revoke(self, request, entry),
             "/oauth2/introspect" => oauth2::introspect(self, request, entry),
             "/oauth2/keys" => openid::keys(self),

@@ -49,21 +49,37 @@ class _NoRedirects(HTTPRedirectHandler):
 
 def consent(authorization_url: str, user: str = "alice") -> str:
     """Returns the callback address with its parameters. Raises ConsentFailed."""
+    address, page = _walk(authorization_url, user)
+    if page is not None:
+        raise ConsentFailed(f"no callback, but a page at {urlsplit(address).path}: {page[:500]}")
+    return address
+
+
+def connect_device(verification_uri_complete: str, user: str = "alice") -> None:
+    """Consents for a device whose code is in the address. Raises ConsentFailed."""
+    address, page = _walk(verification_uri_complete, user)
+    if page is None or "success" not in page:
+        raise ConsentFailed(f"no page that tells success at {urlsplit(address).path}: {(page or '')[:500]}")
+
+
+def _walk(start: str, user: str) -> tuple[str, str | None]:
+    """Goes on to another origin, or to a page without a form: its address, and the page."""
     browser = build_opener(HTTPCookieProcessor(CookieJar()), _NoRedirects())
-    origin = _origin(authorization_url)
-    address, form = authorization_url, None
+    address, form = start, None
     for _ in range(MOST_STEPS):
         status, location, page = _fetch(browser, address, form)
         if location is not None:
             address, form = urljoin(address, location), None
-            if _origin(address) != origin:
-                return address
+            if _origin(address) != _origin(start):
+                return address, None
             continue
         shown = _Form(page)
-        if status != 200 or shown.action is None:
+        if status != 200:
             raise ConsentFailed(f"{status} at {urlsplit(address).path}: {page[:500]}")
+        if shown.action is None:
+            return address, page
         address, form = urljoin(address, shown.action), _filled_in(shown.fields, user)
-    raise ConsentFailed(f"no callback after {MOST_STEPS} steps")
+    raise ConsentFailed(f"no end after {MOST_STEPS} steps")
 
 
 def _filled_in(fields: dict[str, str], user: str) -> dict[str, str]:

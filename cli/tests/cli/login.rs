@@ -1,8 +1,8 @@
 //! Logging in: by a callback to a loopback port, or pasted.
 
 use crate::support::{Scene, address_to_open, ended, visit};
-use evergrant_sandbox::Choice;
-use std::io::{Read, Write};
+use evergrant_sandbox::{Choice, Options};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,52 @@ fn a_pasted_address_does_as_well() {
     let ran = ended(&login.wait_with_output().unwrap());
     assert_eq!(ran.status, 0);
     assert!(ran.stdout.contains("scope read write"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_pasted_code_alone_does_as_well_and_scopes_that_lack_are_told() {
+    let scene = Scene::new();
+    // By its metadata the sandbox promises to name itself in the callback, which a code alone does not.
+    scene.configure(&format!(
+        "[clients.two]\nclient_id = \"sandbox-public\"\nstore = {:?}\n\
+         [clients.two.provider]\nauthorization_endpoint = {:?}\ntoken_endpoint = {:?}\n",
+        format!("sqlite:{}", scene.path("tokens.db").display()),
+        scene.url("/oauth2/authorize"),
+        scene.url("/oauth2/token"),
+    ));
+    let mut login = scene
+        .command(&["login", "two", "alice", "--paste", "--scope", "read"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (address, _stderr) = address_to_open(&mut login);
+    let callback = scene.consent(&address, "alice", Choice::Allow);
+    let code = callback.split("code=").nth(1).unwrap().split('&').next().unwrap();
+    writeln!(login.stdin.take().unwrap(), "{code}").unwrap();
+    assert_eq!(ended(&login.wait_with_output().unwrap()).status, 0);
+
+    let ran = scene.run(&["scopes", "missing", "two", "alice", "read", "write"]);
+    assert_eq!((ran.status, &*ran.stdout), (3, "write\n"));
+    assert_eq!(scene.output(&["scopes", "missing", "two", "alice", "read"]), "");
+}
+
+#[test]
+fn a_code_typed_on_another_device_does_as_well() {
+    let scene = Scene::new();
+    let soon = Options { device_interval: Duration::from_secs(1), ..Options::default() };
+    scene.sandbox.set_options(soon);
+    for (choice, status) in [(Choice::Allow, 0), (Choice::Deny, 3)] {
+        let arguments = ["login", "two", "alice", "--device", "--scope", "read", "--json"];
+        let mut login = scene.command(&arguments).spawn().unwrap();
+        let mut told = String::new();
+        BufReader::new(login.stderr.as_mut().unwrap()).read_line(&mut told).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(told["verification_uri"], scene.url("/oauth2/device"));
+        scene.sandbox.decide_device(told["user_code"].as_str().unwrap(), "bob", choice).unwrap();
+        let ran = ended(&login.wait_with_output().unwrap());
+        assert_eq!(ran.status, status, "{}", ran.stdout);
+        assert_eq!(scene.json(&["show", "two", "alice"])["scope"], serde_json::json!(["read"]));
+    }
 }
 
 #[test]

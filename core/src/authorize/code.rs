@@ -1,32 +1,44 @@
 //! The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636).
 
 use super::pending::Transaction;
-use super::{BeginOptions, id_token};
+use super::{BeginOptions, id_token, pushed, scopes_with_offline, union};
+use crate::clock::{UnixMillis, millis};
 use crate::config::Dpop;
-use crate::context::{Context, no_offline_way};
+use crate::context::Context;
 use crate::dpop;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
-use crate::oauth2::{AuthorizationRequest, DPOP, Grant, ResponseShape, TokenResponse, pkce};
+use crate::oauth2::{
+    AuthorizationRequest, AuthorizationUrlError, DPOP, Grant, ResponseShape, TokenResponse, pkce,
+};
 use crate::process::random_bytes;
-use crate::provider::{AccessTokenRequest, Pkce, Provider};
+use crate::provider::{AccessTokenRequest, Pkce, Provider, StateIn};
 use crate::refresh::judgement;
 use crate::refresh::outcome::Outcome;
 use crate::refresh::renewal::{self, Answer};
 use crate::secret::Secret;
-use crate::store::{Consent, Tokens};
+use crate::store::{Consent, Entry, Tokens};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
 
-/// Where the browser is sent; notes scopes and verifier in the transaction.
-pub(super) fn authorization_url(
+/// Where the browser is sent.
+pub(super) struct Asked {
+    pub(super) url: Url,
+    /// Until when, where the provider says.
+    pub(super) open_by: Option<UnixMillis>,
+}
+
+/// Asks for consent: by a URL that holds the request, or one that refers to it. Notes scopes, verifier and redirect URI in the
+/// transaction.
+pub(super) async fn ask(
     context: &Context,
     provider: &Provider,
     endpoint: &Url,
     options: &BeginOptions,
     transaction: &mut Transaction,
-) -> Result<Url> {
+) -> Result<Asked> {
     let mut extra = further_parameters(context, provider, options, transaction)?;
     if let Some(key) = &transaction.dpop_key {
         extra.insert("dpop_jkt".to_owned(), dpop::kept_key(key)?.thumbprint()); // RFC 9449 section 10
@@ -44,8 +56,23 @@ pub(super) fn authorization_url(
         }
         Pkce::Off => None,
     };
+    let state = match provider.state_in {
+        StateIn::Parameter => Some(transaction.state.as_str()),
+        StateIn::RedirectUri => {
+            let uri = transaction.redirect_uri.as_deref();
+            let name = provider.names.callback.get("state").map_or("state", String::as_str);
+            let with_state = uri_with_state(uri, name, &transaction.state)?;
+            transaction.redirect_uri = Some(with_state);
+            None
+        }
+    };
     let scope: Vec<&str> = transaction.scope.iter().map(String::as_str).collect();
-    let extra: Vec<(String, String)> = extra.into_iter().collect();
+    let mut extra: Vec<(String, String)> = extra.into_iter().collect();
+    for resource in resources(context, options)? {
+        extra.push(("resource".to_owned(), resource));
+    }
+    let details = authorization_details(&options.authorization_details)?;
+    extra.extend(details.map(|details| ("authorization_details".to_owned(), details)));
     let request = AuthorizationRequest {
         authorization_endpoint: endpoint,
         client_id: &context.settings.client_id,
@@ -54,18 +81,35 @@ pub(super) fn authorization_url(
         scope: &scope,
         scope_parameter: &provider.scope_parameter,
         scope_separator: &provider.scope_separator,
-        state: &transaction.state,
+        state,
         code_challenge: challenge.as_deref(),
         extra: &extra,
     };
-    let url = request
-        .url()
-        .map_err(|error| Error::new(Code::InvalidArgument, format!("parameters: {error}")))?;
-    Ok(renamed(url, &provider.names.authorization))
+    let invalid = |error: AuthorizationUrlError| {
+        Error::new(Code::InvalidArgument, format!("parameters: {error}"))
+    };
+    let names = &provider.names.authorization;
+    // What the provider calls the state and the like is as reserved as the standard's name of it.
+    let is_own = |name: &&String| names.values().any(|own| own == *name);
+    if let Some(name) = options.parameters.keys().find(is_own) {
+        return Err(invalid(AuthorizationUrlError::ReservedParameter(name.clone())));
+    }
+    let Some(endpoint) = pushed::endpoint(context, provider)? else {
+        return Ok(Asked { url: renamed(request.url().map_err(invalid)?, names), open_by: None });
+    };
+    let as_called =
+        |(name, value): (String, String)| Some((own_name(names, &name)?.to_owned(), value));
+    let parameters: Vec<_> =
+        request.parameters().map_err(invalid)?.into_iter().filter_map(as_called).collect();
+    let pushed = pushed::push(context, provider, endpoint, &parameters).await?;
+    let url = request.url_of_pushed(&pushed.request_uri).map_err(invalid)?;
+    let now = context.settings.now();
+    let open_by = pushed.expires_in.map(|left| now + millis(left.as_secs_f64()));
+    Ok(Asked { url: renamed(url, names), open_by })
 }
 
-/// What goes into the authorization URL by the entry and by the options; what the entry wants for offline access adds to the
-/// scopes too.
+/// What goes into the authorization request by the entry and by the options. What the entry wants for offline access, and what
+/// was granted before, add to the scopes too.
 pub(super) fn further_parameters(
     context: &Context,
     provider: &Provider,
@@ -73,14 +117,15 @@ pub(super) fn further_parameters(
     transaction: &mut Transaction,
 ) -> Result<BTreeMap<String, String>> {
     let mut extra = provider.authorization_parameters.clone();
-    if context.settings.offline {
-        let offline = provider.offline.as_ref().ok_or_else(|| no_offline_way(&provider.name))?;
-        extra.extend(offline.parameters.clone());
-        for scope in &offline.scope {
-            if !transaction.scope.contains(scope) {
-                transaction.scope.push(scope.clone());
-            }
+    if options.incremental {
+        if provider.incremental_parameters.is_empty() {
+            transaction.scope.extend(transaction.granted.clone());
         }
+        extra.extend(provider.incremental_parameters.clone());
+    }
+    transaction.scope = scopes_with_offline(context, provider, &transaction.scope)?;
+    if let (true, Some(offline)) = (context.settings.offline, &provider.offline) {
+        extra.extend(offline.parameters.clone());
     }
     if options.reauthenticate {
         extra.extend(provider.reauthentication_parameters.clone());
@@ -94,15 +139,53 @@ fn renamed(mut url: Url, names: &BTreeMap<String, String>) -> Url {
     let query = url.query().unwrap_or_default();
     let pieces = query.split('&').filter_map(|piece| {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-        match names.get(name).map(String::as_str) {
-            None => Some(piece.to_owned()),
-            Some("") => None,
-            Some(own) => Some(format!("{own}={value}")),
+        match own_name(names, name)? {
+            own if own == name => Some(piece.to_owned()),
+            own => Some(format!("{own}={value}")),
         }
     });
     let query = pieces.collect::<Vec<_>>().join("&");
     url.set_query(Some(&query));
     url
+}
+
+/// What the provider calls a parameter; none for one that it has not.
+fn own_name<'a>(names: &'a BTreeMap<String, String>, name: &'a str) -> Option<&'a str> {
+    Some(names.get(name).map_or(name, String::as_str)).filter(|own| !own.is_empty())
+}
+
+/// The redirect URI with the state in its query.
+fn uri_with_state(uri: Option<&str>, name: &str, state: &str) -> Result<String> {
+    let uri = uri.and_then(|text| Url::parse(text).ok()).ok_or_else(|| {
+        let text = "redirect_uri: is missing; expected a URL, whose query takes the state to this provider";
+        Error::new(Code::InvalidConfig, text)
+    })?;
+    let mut with_state = uri;
+    with_state.query_pairs_mut().append_pair(name, state);
+    Ok(with_state.into())
+}
+
+/// The resources that consent is asked for (RFC 8707 section 2.1), each once.
+fn resources(context: &Context, options: &BeginOptions) -> Result<Vec<String>> {
+    let mut resources = context.settings.resource.clone();
+    for resource in &options.resource {
+        Entry::wanted(Some(resource), None)?;
+        if !resources.contains(resource) {
+            resources.push(resource.clone());
+        }
+    }
+    Ok(resources)
+}
+
+/// The value of `authorization_details` (RFC 9396 section 2).
+pub(super) fn authorization_details(details: &[Value]) -> Result<Option<String>> {
+    let has_type = |details: &Value| details.get("type").is_some_and(Value::is_string);
+    if !details.iter().all(has_type) {
+        let text =
+            "authorization_details: expected objects, each with a text `type` (RFC 9396 section 2)";
+        return Err(Error::new(Code::InvalidArgument, text));
+    }
+    Ok((!details.is_empty()).then(|| Value::from(details).to_string()))
 }
 
 fn extend_by_options(extra: &mut BTreeMap<String, String>, options: &BeginOptions) {
@@ -112,6 +195,9 @@ fn extend_by_options(extra: &mut BTreeMap<String, String>, options: &BeginOption
         }
     }
     extra.extend(options.parameters.clone());
+    if extra.contains_key("prompt") {
+        extra.remove("approval_prompt"); // the older name of it, which Google takes with it no more
+    }
 }
 
 /// Exchanges the code for tokens (section 4.1.3). A code is sent once and never again, but where a proof was refused before
@@ -139,8 +225,9 @@ pub(super) async fn exchange(
         Answer::Judged(Outcome::Success(response)) => further_tokens(context, provider, response),
         _ => Vec::new(),
     };
-    let (scope, nonce) = (&transaction.scope, transaction.nonce.as_deref());
-    let tokens = tokens_of(context, provider, answer, scope, dpop_key.is_some(), nonce)
+    let asked = union(&transaction.scope, &transaction.granted);
+    let nonce = transaction.nonce.as_deref();
+    let tokens = tokens_of(context, provider, answer, &asked, dpop_key.is_some(), nonce)
         .await
         .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
     store_further(context, transaction, further).await;

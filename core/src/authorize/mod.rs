@@ -1,23 +1,27 @@
-//! Getting consent: the code flow (`code`) and the three-legged OAuth 1.0a flow (`temporary_credentials`), each begun by
-//! one process and ended by any other that shares the store.
+//! Getting consent: the code flow (`code`), the device flow (`device`) and the three-legged OAuth 1.0a flow
+//! (`temporary_credentials`), each begun by one process and ended by any other that shares the store.
 
 mod code;
+pub(crate) mod device;
 mod id_token;
+pub(crate) mod incoming;
 pub(crate) mod legacy;
 pub(crate) mod logout;
 pub(crate) mod loopback;
 mod pending;
+mod pushed;
 mod temporary_credentials;
 
 use crate::config::Scopes;
-use crate::context::Context;
+use crate::context::{Context, no_offline_way};
 use crate::dpop;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
-use crate::oauth2::{Callback, CallbackOutcome, ErrorResponse};
+use crate::http::check_url;
+use crate::oauth2::{Callback, CallbackError, CallbackOutcome, ErrorResponse};
 use crate::process::random_id;
-use crate::provider::{Endpoints, Provider};
-use crate::refresh::judgement;
+use crate::provider::{Endpoints, Protocol, Provider};
+use crate::refresh::judgement::{self, missing_scope};
 use crate::secret::Secret;
 use crate::store::{Consent, GrantKey, Pending, Record};
 use pending::{Settled, Transaction};
@@ -33,6 +37,13 @@ use url::Url;
 pub struct BeginOptions {
     /// Scopes in place of the client's.
     pub scope: Option<Scopes>,
+    /// Keep what was granted before: the consent is asked for both, by the provider's own way where it has one.
+    pub incremental: bool,
+    /// What tokens are to be had for beside the client's own `resource` (RFC 8707), as absolute URIs; `access_token` gets those
+    /// of each.
+    pub resource: Vec<String>,
+    /// What is to be allowed in detail (RFC 9396): objects, each with its `type`.
+    pub authorization_details: Vec<Value>,
     /// Redirect URI in place of the client's.
     pub redirect_uri: Option<String>,
     /// `prompt` (OpenID Connect Core section 3.1.2.1), such as `consent` or `login`.
@@ -57,6 +68,26 @@ pub struct BeginOptions {
 pub struct FinishOptions {
     /// What `begin` was given.
     pub browser_session: Option<String>,
+    /// The state that `begin` gave, where the application knows which callback it waits for. With it a bare code (OAuth 1: a
+    /// verifier) does for a callback, as users paste it.
+    pub state: Option<String>,
+    /// Seconds until the call gives up.
+    pub timeout: Option<f64>,
+}
+
+/// How a code is exchanged that came another way than by a callback.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExchangeOptions {
+    /// The redirect URI of the request that brought the code; none where it had none, as the codes that Google gives to
+    /// applications on other devices.
+    pub redirect_uri: Option<String>,
+    /// The verifier of its challenge (RFC 7636), if it had one.
+    pub code_verifier: Option<Secret>,
+    /// What was asked for; the client's scopes when absent.
+    pub scope: Option<Scopes>,
+    /// The slot of the grant.
+    pub slot: String,
     /// Seconds until the call gives up.
     pub timeout: Option<f64>,
 }
@@ -70,6 +101,9 @@ pub struct Start {
     pub state: String,
     /// Until when the callback is taken, in Unix milliseconds.
     pub expires_at: i64,
+    /// Until when the browser has to be there, in Unix milliseconds, where the provider says (RFC 9126 section 2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_by: Option<i64>,
 }
 
 /// The consent that a callback brought.
@@ -87,10 +121,28 @@ pub struct Finished {
     pub scope: Vec<String>,
     /// Until when the access token is valid, in Unix milliseconds, where it is known.
     pub expires_at: Option<i64>,
+    /// What was asked for and not granted. The grant is stored all the same: it is for the application to judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_scope: Vec<String>,
 }
 
-impl Finished {
-    pub(crate) fn of(record: &Record) -> Self {
+/// A consent that was stored.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Granted {
+    pub(crate) record: Record,
+    /// What was asked for and not granted.
+    pub(crate) missing_scope: Vec<String>,
+}
+
+impl Granted {
+    fn of(record: Record, provider: &Provider, transaction: &Transaction) -> Self {
+        let offline_scope = provider.offline.as_ref().map_or(&[][..], |offline| &offline.scope);
+        let missing_scope = missing_scope(&record, &transaction.scope, offline_scope);
+        Granted { record, missing_scope }
+    }
+
+    pub(crate) fn finished(&self) -> Finished {
+        let Granted { record, missing_scope } = self;
         Finished {
             subject: record.subject.clone(),
             slot: record.slot.clone(),
@@ -98,6 +150,7 @@ impl Finished {
             generation: record.generation,
             scope: record.access().map(|access| access.scope.clone()).unwrap_or_default(),
             expires_at: record.access().and_then(|access| access.expires_at),
+            missing_scope: missing_scope.clone(),
         }
     }
 }
@@ -107,7 +160,7 @@ impl Finished {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Concluded {
     /// The grant was stored.
-    Granted(Box<Record>),
+    Granted(Box<Granted>),
     /// The same browser session came with it before; nothing was sent.
     Before(Finished),
 }
@@ -118,21 +171,25 @@ pub(crate) async fn begin(
     subject: &str,
     options: BeginOptions,
 ) -> Result<Start> {
-    if subject.is_empty() {
-        return Err(Error::new(
-            Code::InvalidArgument,
-            "subject: is empty; expected the application's name for the user",
-        ));
-    }
+    check_subject(subject)?;
     let provider = context.provider().await?;
     let redirect_uri = redirect_uri(context, &provider, &options)?;
     let mut transaction = Transaction::new(context, subject, &options, redirect_uri);
     if context.settings.binds_to_key(&provider)? {
         transaction.dpop_key = Some(dpop_key(context, &transaction).await);
     }
+    transaction.issuer.clone_from(&provider.issuer);
+    let mut open_by = None;
     let url = match &provider.endpoints {
         Endpoints::OAuth2 { authorization, .. } => {
-            code::authorization_url(context, &provider, authorization, &options, &mut transaction)?
+            if options.incremental {
+                let key = context.settings.key(subject, &options.slot);
+                transaction.granted = granted(context, &key).await?;
+            }
+            let asked =
+                code::ask(context, &provider, authorization, &options, &mut transaction).await?;
+            open_by = asked.open_by;
+            asked.url
         }
         Endpoints::OAuth1 { .. } => {
             temporary_credentials::authorization_url(context, &provider, &options, &mut transaction)
@@ -148,6 +205,7 @@ pub(crate) async fn begin(
         url: url.into(),
         state: transaction.state.clone(),
         expires_at: transaction.expires_at,
+        open_by,
     })
 }
 
@@ -159,6 +217,14 @@ async fn dpop_key(context: &Context, transaction: &Transaction) -> Secret {
     stands.and_then(|record| record.dpop_key).unwrap_or_else(dpop::new_key)
 }
 
+pub(crate) fn check_subject(subject: &str) -> Result<()> {
+    if subject.is_empty() {
+        let text = "subject: is empty; expected the application's name for the user";
+        return Err(Error::new(Code::InvalidArgument, text));
+    }
+    Ok(())
+}
+
 /// Ends: finds the transaction of a callback, exchanges what it brought for tokens, and stores the grant.
 pub(crate) async fn finish(
     context: &Context,
@@ -166,8 +232,14 @@ pub(crate) async fn finish(
     options: &FinishOptions,
 ) -> Result<Concluded> {
     let provider = context.provider().await?;
-    let callback = Callback::parse_named(callback, &provider.names.callback)
-        .map_err(|error| Error::new(Code::InvalidArgument, error.to_string()))?;
+    let read = Callback::parse_named(callback, &provider.names.callback);
+    let callback = match (read, &options.state) {
+        (Ok(callback), _) => callback,
+        (Err(CallbackError::NothingFound { .. }), Some(state)) if is_bare(callback) => {
+            pasted(&provider, callback.trim(), state)?
+        }
+        (Err(error), _) => return Err(unreadable(&error)),
+    };
     if matches!(callback.outcome, CallbackOutcome::Code(_)) {
         id_token::prepare(context, &provider).await?;
     }
@@ -175,7 +247,7 @@ pub(crate) async fn finish(
         Taken::Transaction(transaction) => transaction,
         Taken::Before(finished) => return Ok(Concluded::Before(finished)),
     };
-    check_issuer(&provider, &callback)?;
+    check_issuer(&provider, &transaction, &callback)?;
     let key = context.settings.key(&transaction.subject, &transaction.slot);
     if matches!(callback.outcome, CallbackOutcome::Code(_) | CallbackOutcome::Verified { .. }) {
         context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
@@ -199,14 +271,15 @@ pub(crate) async fn finish(
         }
     };
     tokens.response.extend(told);
-    let consent = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
-    let record = store(context, &key, consent).await?;
-    let settled = Settled { session: transaction.session.clone(), finished: Finished::of(&record) };
+    let given = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
+    let record = store(context, &key, given).await?;
+    let granted = Granted::of(record, &provider, &transaction);
+    let settled = Settled { session: transaction.session.clone(), finished: granted.finished() };
     // The grant is stored: what fails now costs only the answer to the same callback coming twice.
     if let Err(error) = context.store.settle_pending(&transaction.state, &settled.to_text()).await {
-        context.settings.tell(Kind::StoreTrouble, &key, Some(&record), error.message());
+        context.settings.tell(Kind::StoreTrouble, &key, Some(&granted.record), error.message());
     }
-    Ok(Concluded::Granted(Box::new(record)))
+    Ok(Concluded::Granted(Box::new(granted)))
 }
 
 /// What the provider says in the callback alone and API calls need later, such as the `realmId` of Intuit.
@@ -214,6 +287,59 @@ fn callback_parameters(provider: &Provider, callback: &Callback) -> Vec<(String,
     let is_kept = |(name, _): &&(String, String)| provider.callback_parameters.contains(name);
     let kept = callback.parameters.iter().filter(is_kept);
     kept.map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect()
+}
+
+/// Exchanges a code that came to the application another way, and stores the grant. There is no state: that the code is this
+/// subject's is for the application to know.
+pub(crate) async fn exchange(
+    context: &Context,
+    subject: &str,
+    code: &str,
+    options: ExchangeOptions,
+) -> Result<Granted> {
+    check_subject(subject)?;
+    let provider = context.provider().await?;
+    if provider.endpoints.protocol() == Protocol::OAuth1 {
+        let text = "exchange: is of OAuth 2.0, and the provider speaks OAuth 1.0a";
+        return Err(Error::new(Code::Unsupported, text));
+    }
+    let scope = options.scope.map_or_else(|| context.settings.scope.clone(), |scope| scope.0);
+    let transaction = Transaction {
+        redirect_uri: options.redirect_uri,
+        code_verifier: options.code_verifier,
+        ..Transaction::of(&context.settings, subject, &options.slot, scope)
+    };
+    let key = context.settings.key(subject, &options.slot);
+    context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
+    let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
+    let code = Secret::from(code.trim());
+    let tokens = code::exchange(context, &provider, &transaction, &code, deadline).await?;
+    let given = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
+    let record = store(context, &key, given).await?;
+    Ok(Granted::of(record, &provider, &transaction))
+}
+
+fn unreadable(error: &CallbackError) -> Error {
+    Error::new(Code::InvalidArgument, error.to_string())
+}
+
+/// Whether a text may be a code or verifier by itself.
+fn is_bare(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty()
+        && !text.starts_with(['/', '?'])
+        && !text.contains("://")
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The callback of an authorization whose code or verifier was pasted.
+fn pasted(provider: &Provider, text: &str, state: &str) -> Result<Callback> {
+    let names = match provider.endpoints.protocol() {
+        Protocol::OAuth2 => ["code", "state"],
+        Protocol::OAuth1 => ["oauth_verifier", "oauth_token"],
+    };
+    let parameters = names.map(str::to_owned).into_iter().zip([text.to_owned(), state.to_owned()]);
+    Callback::from_parameters(parameters.collect()).map_err(|error| unreadable(&error))
 }
 
 enum Taken {
@@ -233,6 +359,12 @@ async fn take(
     let state = state_of(callback).ok_or_else(|| {
         mismatch("the callback carries no state; expected the one of an authorization that was begun here")
     })?;
+    if options.state.as_ref().is_some_and(|expected| expected != state) {
+        return Err(mismatch(
+            "the callback is of another authorization than the one that is waited for",
+        )
+        .with_reason("other"));
+    }
     let now = context.settings.now();
     let session = pending::session_digest(options.browser_session.as_deref());
     match context.store.take_pending(state, now).await? {
@@ -254,12 +386,24 @@ async fn take(
                 return Err(mismatch("the callback came from another browser session than the one that began")
                     .with_reason("browser_session"));
             }
+            if transaction.device.is_some() {
+                let expires_at = transaction.expires_at;
+                context.store.put_pending(&transaction.state, &text, now, expires_at).await?;
+                return Err(mismatch("the callback's state is of a device flow, which has no callback").with_reason("unknown"));
+            }
             if transaction.client != context.settings.client_key() {
                 return Err(mismatch("the callback's state is of another client registration").with_reason("client"));
             }
             Ok(Taken::Transaction(Box::new(transaction)))
         }
     }
+}
+
+/// What the user granted before, as far as it is known.
+async fn granted(context: &Context, key: &GrantKey) -> Result<Vec<String>> {
+    let record = context.store.load(key).await?.filter(|record| !record.is_tombstone());
+    let access = record.as_ref().and_then(Record::access);
+    Ok(access.map(|access| access.scope.clone()).unwrap_or_default())
 }
 
 fn state_of(callback: &Callback) -> Option<&str> {
@@ -273,23 +417,26 @@ fn state_of(callback: &Callback) -> Option<&str> {
 }
 
 /// RFC 9207 section 2.4: simple string comparison; missing only where the provider does not promise it.
-fn check_issuer(provider: &Provider, callback: &Callback) -> Result<()> {
-    let Some(expected) = &provider.issuer else { return Ok(()) };
+///
+/// The issuer is that of `begin`: a code goes to no other provider than the one that the user was sent to.
+fn check_issuer(provider: &Provider, transaction: &Transaction, callback: &Callback) -> Result<()> {
+    let refused = |text: String| {
+        let error = Error::new(Code::StateMismatch, text).with_reason("issuer");
+        Err(error.with_provider(&provider.name))
+    };
+    let Some(expected) = transaction.issuer.as_ref().or(provider.issuer.as_ref()) else {
+        return Ok(());
+    };
+    if provider.issuer.as_ref() != Some(expected) {
+        return refused(format!(
+            "the authorization was begun at the issuer {expected:?}; the provider is another now"
+        ));
+    }
     match &callback.iss {
         Some(iss) if iss == expected => Ok(()),
         None if !provider.iss_in_callback => Ok(()),
-        Some(_) => Err(Error::new(
-            Code::StateMismatch,
-            format!("the callback is of another issuer; expected {expected:?}"),
-        )
-        .with_reason("issuer")
-        .with_provider(&provider.name)),
-        None => Err(Error::new(
-            Code::StateMismatch,
-            format!("the callback names no issuer (iss); expected {expected:?}"),
-        )
-        .with_reason("issuer")
-        .with_provider(&provider.name)),
+        Some(_) => refused(format!("the callback is of another issuer; expected {expected:?}")),
+        None => refused(format!("the callback names no issuer (iss); expected {expected:?}")),
     }
 }
 
@@ -335,6 +482,31 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, given: Consent) -> 
     Err(Error::new(Code::StoreConflict, "the record was written by somebody else again and again"))
 }
 
+/// The scopes to ask for, each once, with those that bring a refresh token where one is wanted.
+fn scopes_with_offline(
+    context: &Context,
+    provider: &Provider,
+    scope: &[String],
+) -> Result<Vec<String>> {
+    let offline = match &provider.offline {
+        Some(offline) if context.settings.offline => offline.scope.as_slice(),
+        None if context.settings.offline => return Err(no_offline_way(&provider.name)),
+        _ => &[],
+    };
+    Ok(union(scope, offline))
+}
+
+/// The scopes of both, each once, in their order.
+fn union(scope: &[String], more: &[String]) -> Vec<String> {
+    let mut union: Vec<String> = Vec::with_capacity(scope.len());
+    for scope in scope.iter().chain(more) {
+        if !union.contains(scope) {
+            union.push(scope.clone());
+        }
+    }
+    union
+}
+
 fn redirect_uri(
     context: &Context,
     provider: &Provider,
@@ -344,13 +516,18 @@ fn redirect_uri(
     else {
         return Ok(None);
     };
-    if text != temporary_credentials::OUT_OF_BAND && !provider.redirect_by_name {
+    // A name in its place, such as Google's `postmessage` for a code that came to a page by its script.
+    let is_a_name = provider.redirect_by_name && !text.contains("://");
+    if text != temporary_credentials::OUT_OF_BAND && !is_a_name {
         let url = Url::parse(text).map_err(|error| {
             Error::new(
                 Code::InvalidConfig,
                 format!("redirect_uri: {text:?} is not a URL ({error}); expected an absolute URL"),
             )
         })?;
+        if url.scheme() == "http" {
+            check_url(&url, "redirect_uri")?;
+        }
         if url.fragment().is_some() {
             return Err(Error::new(
                 Code::InvalidConfig,

@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::process::{ProcessCell, user};
 use crate::store::Record;
 use connection::Connection;
-use protocol::{Command, Finish, Refresh, Refreshed, Reply};
+use protocol::{Command, Finish, Poll, Refresh, Refreshed, Reply};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -98,6 +98,11 @@ impl Detached {
     /// Has the helper end an authorization.
     pub(crate) async fn finish<T: DeserializeOwned>(&self, finish: Finish) -> Done<T> {
         self.ask(Command::Finish(finish)).await
+    }
+
+    /// Has the helper ask once for the tokens of a device flow.
+    pub(crate) async fn poll<T: DeserializeOwned>(&self, poll: Poll) -> Done<T> {
+        self.ask(Command::Poll(poll)).await
     }
 
     /// Tells the helper that the client is closed.

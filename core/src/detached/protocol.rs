@@ -13,7 +13,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The version of this protocol; an application does without a helper that speaks another.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// Largest frame that is taken.
 const MAX_FRAME: u32 = 64 << 20;
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Refresh(Box<Refresh>),
     /// Ends an authorization; answered with what it led to.
     Finish(Finish),
+    /// Asks once for the tokens of a device flow; answered with what it led to.
+    Poll(Poll),
     /// Forgets the client once its flights are over. Not answered.
     Close,
     /// Answered at once: the helper runs.
@@ -72,6 +74,12 @@ pub(crate) struct Refreshed {
 pub(crate) struct Finish {
     pub(crate) callback: Secret,
     pub(crate) options: Value,
+    pub(crate) clock: Option<UnixMillis>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Poll {
+    pub(crate) state: Secret,
     pub(crate) clock: Option<UnixMillis>,
 }
 

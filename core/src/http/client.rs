@@ -2,15 +2,19 @@
 //! may have reached the server.
 
 use super::client_certificate::ClientCertificate;
+use super::policy::{check_public, is_public, private_address};
 use crate::config::Timeouts;
 use crate::error::{Code, Error, Result};
 use crate::loopback::is_loopback;
 use crate::process::ProcessCell;
 use futures_util::StreamExt;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use thiserror::Error as ErrorText;
 use url::Url;
 
 /// How a client shows who it is in TLS (RFC 8705).
@@ -29,6 +33,16 @@ pub(crate) struct HttpClient {
     /// For the provider: each request has a connection of its own, so that one that went stale never makes an answer
     /// ambiguous. With the client's certificate, where it has one.
     provider: reqwest::Client,
+    reach: Reach,
+}
+
+/// Where requests to the provider may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reach {
+    /// Wherever the configuration says.
+    Anywhere,
+    /// Not into private networks: it was a document that said where.
+    PublicOnly,
 }
 
 /// One request.
@@ -78,18 +92,19 @@ impl HttpClient {
     pub(crate) fn shared(
         timeouts: &Timeouts,
         user_agent: Option<&str>,
+        reach: Reach,
         mutual_tls: Option<&MutualTls>,
     ) -> Result<Arc<Self>> {
-        type Settings = (u64, Option<String>, Option<(String, bool)>);
+        type Settings = (u64, Option<String>, Reach, Option<(String, bool)>);
         static POOLS: ProcessCell<Mutex<HashMap<Settings, Arc<HttpClient>>>> = ProcessCell::new();
         let identity = mutual_tls.map(|tls| (tls.certificate.digest(), tls.at_apis));
-        let settings = (timeouts.connect.to_bits(), user_agent.map(str::to_owned), identity);
+        let settings = (timeouts.connect.to_bits(), user_agent.map(str::to_owned), reach, identity);
         let pools = POOLS.get_or_try(|| Ok(Mutex::default()))?;
         let mut pools = pools.lock().expect("no holder panics");
         if let Some(client) = pools.get(&settings) {
             return Ok(Arc::clone(client));
         }
-        let client = Arc::new(HttpClient::new(timeouts, user_agent, mutual_tls)?);
+        let client = Arc::new(HttpClient::new(timeouts, user_agent, reach, mutual_tls)?);
         pools.insert(settings, Arc::clone(&client));
         Ok(client)
     }
@@ -97,6 +112,7 @@ impl HttpClient {
     fn new(
         timeouts: &Timeouts,
         user_agent: Option<&str>,
+        reach: Reach,
         mutual_tls: Option<&MutualTls>,
     ) -> Result<Self> {
         let own = concat!("evergrant/", env!("CARGO_PKG_VERSION"));
@@ -115,7 +131,11 @@ impl HttpClient {
             let identity = tls.certificate.to_identity().map_err(not_set_up)?;
             build(builder.identity(identity))
         };
-        let for_provider = builder().pool_max_idle_per_host(0);
+        let for_provider = match reach {
+            Reach::Anywhere => builder(),
+            Reach::PublicOnly => builder().dns_resolver(Arc::new(PublicAddresses)),
+        }
+        .pool_max_idle_per_host(0);
         Ok(HttpClient {
             api: build(builder())?,
             api_with_certificate: mutual_tls
@@ -126,11 +146,17 @@ impl HttpClient {
                 Some(tls) => with_certificate(for_provider, tls)?,
                 None => build(for_provider)?,
             },
+            reach,
         })
     }
 
     /// Sends a request to the provider.
     pub(crate) async fn send_to_provider(&self, request: HttpRequest) -> Sent {
+        if self.reach == Reach::PublicOnly
+            && let Err(error) = check_public(&request.url, &place(&request.url))
+        {
+            return Sent::Unsent(error);
+        }
         send(&self.provider, request).await
     }
 
@@ -146,16 +172,49 @@ fn not_set_up(error: reqwest::Error) -> Error {
     Error::new(Code::Transport, format!("cannot set up HTTP and TLS: {text}"))
 }
 
+/// Finds the public addresses of a name, and no other: what is checked here is what is connected to.
+struct PublicAddresses;
+
+impl Resolve for PublicAddresses {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let name = name.as_str();
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            let is_exempt = name == "localhost" || proxy_host().is_some_and(|proxy| proxy == name);
+            let allowed = found.filter(|address| is_exempt || is_public(address.ip()));
+            let allowed: Vec<SocketAddr> = allowed.collect();
+            if allowed.is_empty() {
+                return Err(Box::from(PrivateAddress));
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// A name has none but private addresses.
+#[derive(Debug, ErrorText)]
+#[error("its name stands for private addresses alone")]
+struct PrivateAddress;
+
 /// Proxies of the environment are for https alone: http is allowed to this machine only, and a proxy would see the tokens.
 fn with_proxy(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|address| !address.is_empty()))
-        .and_then(|address| reqwest::Proxy::https(address).ok());
-    match proxy {
+    match proxy_address().and_then(|address| reqwest::Proxy::https(address).ok()) {
         Some(proxy) => builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_env())),
         None => builder.no_proxy(),
     }
+}
+
+fn proxy_address() -> Option<String> {
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|address| !address.is_empty()))
+}
+
+/// The proxy resolves the names of providers itself, and is where the environment says it is.
+fn proxy_host() -> Option<String> {
+    let address = proxy_address()?;
+    let url = Url::parse(&address).or_else(|_| Url::parse(&format!("http://{address}"))).ok()?;
+    url.host_str().map(str::to_owned)
 }
 
 async fn send(client: &reqwest::Client, request: HttpRequest) -> Sent {
@@ -169,6 +228,9 @@ async fn send(client: &reqwest::Client, request: HttpRequest) -> Sent {
     let answer = async {
         let response = match client.execute(built).await {
             Ok(response) => response,
+            Err(error) if is_private_address(&error) => {
+                return Sent::Unsent(private_address(&place));
+            }
             Err(error) if error.is_connect() || error.is_builder() => {
                 return Sent::Unsent(transport(&place, "cannot be reached", error));
             }
@@ -243,6 +305,17 @@ async fn read(response: reqwest::Response, limit: u64, place: &str) -> Result<Ht
     Ok(HttpResponse { status, headers, body })
 }
 
+fn is_private_address(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if cause.is::<PrivateAddress>() {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
 fn transport(place: &str, what: &str, error: reqwest::Error) -> Error {
     let code = if error.is_timeout() { Code::Timeout } else { Code::Transport };
     let mut text = format!("{place} {what}");
@@ -260,4 +333,45 @@ fn transport(place: &str, what: &str, error: reqwest::Error) -> Error {
 fn place(url: &Url) -> String {
     let origin = url.origin().ascii_serialization();
     if is_loopback(url) { format!("{origin} (this machine)") } else { origin }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::wait;
+
+    fn resolved(
+        name: &str,
+    ) -> std::result::Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+        let name: Name = name.parse().unwrap();
+        wait(async { PublicAddresses.resolve(name).await.map(Iterator::count) })
+    }
+
+    #[test]
+    fn a_name_is_resolved_to_public_addresses_alone() {
+        // The resolver reads numbers as it reads names, and asks nobody for them.
+        assert!(resolved("10.0.0.1").unwrap_err().is::<PrivateAddress>());
+        assert!(resolved("127.0.0.1").unwrap_err().is::<PrivateAddress>());
+        assert_eq!(resolved("8.8.8.8").unwrap(), 1);
+        assert!(resolved("localhost").unwrap() > 0);
+    }
+
+    #[test]
+    fn a_request_into_a_private_network_is_not_sent() {
+        let timeouts = Timeouts::default();
+        let client = HttpClient::new(&timeouts, None, Reach::PublicOnly, None).unwrap();
+        let request = HttpRequest {
+            method: "GET".to_owned(),
+            url: Url::parse("https://192.168.0.1/").unwrap(),
+            headers: Vec::new(),
+            body: Body::None,
+            timeout: Duration::from_secs(1),
+            max_response_bytes: 1,
+        };
+        let Sent::Unsent(error) = wait(async { client.send_to_provider(request).await }) else {
+            panic!("it was sent");
+        };
+        assert_eq!(error.code(), Code::InsecureUrl);
+        assert!(error.message().contains("allow_private_addresses"), "{error}");
+    }
 }

@@ -4,6 +4,8 @@ mod client;
 mod client_certificate;
 mod policy;
 
-pub(crate) use client::{Body, HttpClient, HttpRequest, HttpResponse, MutualTls, Sent};
+pub(crate) use client::{Body, HttpClient, HttpRequest, HttpResponse, MutualTls, Reach, Sent};
 pub(crate) use client_certificate::ClientCertificate;
-pub(crate) use policy::{check_followed, check_url, domain_of, is_among, same_origin};
+pub(crate) use policy::{
+    check_followed, check_public, check_url, domain_of, is_among, same_origin,
+};

@@ -2,7 +2,8 @@
 
 use crate::error::{Code, Error, Result};
 use crate::loopback::is_loopback;
-use url::Url;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use url::{Host, Url};
 
 /// Refuses a URL that is not https, or http to a loopback address; `what` names it in the error.
 pub(crate) fn check_url(url: &Url, what: &str) -> Result<()> {
@@ -25,9 +26,16 @@ pub(crate) fn check_url(url: &Url, what: &str) -> Result<()> {
     }
 }
 
-/// Refuses to be led from https to http, which would let a server far away reach what listens on this machine only.
+/// Refuses to be led from https to http, or from elsewhere to this machine: a server far away could reach what listens here
+/// only.
 pub(crate) fn check_followed(from: &Url, to: &Url, what: &str) -> Result<()> {
     check_url(to, what)?;
+    if is_loopback(to) && !is_loopback(from) {
+        let text = format!(
+            "{what}: leads from elsewhere to this machine; expected an address that is not"
+        );
+        return Err(Error::new(Code::InsecureUrl, text));
+    }
     if from.scheme() == "https" && to.scheme() != "https" {
         return Err(Error::new(
             Code::InsecureUrl,
@@ -35,6 +43,69 @@ pub(crate) fn check_followed(from: &Url, to: &Url, what: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Refuses an address of a private network that a URL names by number; names are for the resolver to judge. Loopback is not
+/// meant: see [`check_followed`].
+pub(crate) fn check_public(url: &Url, what: &str) -> Result<()> {
+    let address: IpAddr = match url.host() {
+        Some(Host::Ipv4(address)) => address.into(),
+        Some(Host::Ipv6(address)) => address.into(),
+        _ => return Ok(()),
+    };
+    if is_public(address) || is_loopback(url) { Ok(()) } else { Err(private_address(what)) }
+}
+
+pub(crate) fn private_address(what: &str) -> Error {
+    let text = format!(
+        "{what}: is in a private network; expected a public address, or allow_private_addresses = true in the configuration"
+    );
+    Error::new(Code::InsecureUrl, text)
+}
+
+/// Whether an address is neither of this machine nor of a private network nor of use to nobody (IANA's registries of special
+/// purpose addresses, RFC 6890), however it is wrapped.
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => {
+            embedded_v4(address).map_or_else(|| is_public_v6(address), is_public_v4)
+        }
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let is_special = matches!(
+        address.octets(),
+        [0 | 10 | 127 | 224..=255, ..]
+            | [100, 64..=127, ..]
+            | [169, 254, ..]
+            | [172, 16..=31, ..]
+            | [192, 0, 0, _]
+            | [192, 168, ..]
+            | [198, 18 | 19, ..]
+    );
+    !is_special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    // All that is routed in the Internet is in 2000::/3; of it, 2001::/32 (Teredo, RFC 4380) leads to hosts behind NAT.
+    let [first, second, ..] = address.segments();
+    first & 0xe000 == 0x2000 && (first, second) != (0x2001, 0)
+}
+
+/// The address of the older protocol that one of the newer stands for: mapped, translated (RFC 6052) or by 6to4 (RFC 3056).
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let of = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Some(Ipv4Addr::new(a, b, c, d))
+    };
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => of(high, low),
+        _ => None,
+    }
 }
 
 /// Whether two URLs have the same scheme, host and port (RFC 6454).
@@ -108,7 +179,72 @@ mod tests {
     fn security_11_nobody_far_away_leads_to_what_listens_on_this_machine_only() {
         let (far, here) = (url("https://api.example/"), url("http://127.0.0.1:8500/v1/kv"));
         assert!(check_followed(&far, &here, "redirect").is_err());
+        assert!(check_followed(&far, &url("https://[::1]/"), "redirect").is_err());
         assert!(check_followed(&here, &far, "redirect").is_ok());
         assert!(check_followed(&here, &here, "redirect").is_ok());
+    }
+
+    #[test]
+    fn private_addresses_are_known_however_they_are_written() {
+        for text in [
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "127.0.0.1",
+            "0.0.0.0",
+            "192.0.0.8",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "fe80::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+            "::10.0.0.1",
+            "2001:0:1::",
+        ] {
+            assert!(!is_public(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "9.255.255.255",
+            "11.0.0.0",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.167.0.1",
+            "100.63.0.1",
+            "100.128.0.1",
+            "223.1.1.1",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+        ] {
+            assert!(is_public(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_private_address_in_a_url_is_refused_and_loopback_is_another_rules_matter() {
+        for text in
+            ["https://10.0.0.1/", "https://167772161/", "https://0xa.1/", "https://[fd00::1]/"]
+        {
+            assert_eq!(
+                check_public(&url(text), "provider").unwrap_err().code(),
+                Code::InsecureUrl,
+                "{text}"
+            );
+        }
+        for text in
+            ["https://8.8.8.8/", "https://as.example/", "http://127.0.0.1:8000/", "http://[::1]/"]
+        {
+            assert!(check_public(&url(text), "provider").is_ok(), "{text}");
+        }
     }
 }

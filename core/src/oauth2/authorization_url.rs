@@ -1,4 +1,5 @@
-//! The authorization request (RFC 6749 section 4.1.1, with PKCE as of RFC 7636 section 4.3).
+//! The authorization request (RFC 6749 section 4.1.1, with PKCE as of RFC 7636 section 4.3), and what stands for it in the
+//! browser where it was pushed (RFC 9126).
 
 use thiserror::Error;
 use url::Url;
@@ -21,8 +22,8 @@ pub struct AuthorizationRequest<'a> {
     pub scope_parameter: &'a str,
     /// What stands between scopes: a space in the standard, a comma at some providers.
     pub scope_separator: &'a str,
-    /// Binds the answer to this attempt.
-    pub state: &'a str,
+    /// Binds the answer to this attempt; none where the redirect URI holds it.
+    pub state: Option<&'a str>,
     /// The S256 challenge of [`super::pkce`]; none where the provider refuses PKCE.
     pub code_challenge: Option<&'a str>,
     /// Further parameters, such as `prompt` or `login_hint`. One that the endpoint's query has replaces it.
@@ -52,7 +53,9 @@ pub enum AuthorizationUrlError {
     Fragment,
 }
 
-const RESERVED: [&str; 7] = [
+const RESERVED: [&str; 9] = [
+    "request",
+    "request_uri",
     "response_type",
     "client_id",
     "redirect_uri",
@@ -65,17 +68,39 @@ const RESERVED: [&str; 7] = [
 impl AuthorizationRequest<'_> {
     /// The URL to open in the user's browser.
     pub fn url(&self) -> Result<Url, AuthorizationUrlError> {
+        let parameters = self.parameters()?;
+        Ok(self.url_with(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
+    }
+
+    /// The URL that refers to the request once it was pushed (RFC 9126 section 4).
+    pub fn url_of_pushed(&self, request_uri: &str) -> Result<Url, AuthorizationUrlError> {
         self.check()?;
+        let client_id = (self.client_id_parameter, self.client_id);
+        Ok(self.url_with([client_id, ("request_uri", request_uri)].into_iter()))
+    }
+
+    /// The URL that carries the request as a signed object (RFC 9101 section 5.1).
+    pub fn url_of_object(&self, request_object: &str) -> Result<Url, AuthorizationUrlError> {
+        self.check()?;
+        let client_id = (self.client_id_parameter, self.client_id);
+        Ok(self.url_with([client_id, ("request", request_object)].into_iter()))
+    }
+
+    /// All that is asked, name by name: what goes into the query, or is pushed (RFC 9126 section 2.1).
+    pub fn parameters(&self) -> Result<Vec<(String, String)>, AuthorizationUrlError> {
+        self.check()?;
+        let own = self.own_parameters().map(|(name, value)| (name.to_owned(), value));
+        Ok(own.chain(self.extra.iter().cloned()).collect())
+    }
+
+    fn url_with<'b>(&self, parameters: impl Iterator<Item = (&'b str, &'b str)>) -> Url {
         let mut query = self.kept_query();
-        for (name, value) in self.parameters() {
-            append(&mut query, name, &value);
-        }
-        for (name, value) in self.extra {
+        for (name, value) in parameters {
             append(&mut query, name, value);
         }
         let mut url = self.authorization_endpoint.clone();
         url.set_query(Some(&query));
-        Ok(url)
+        url
     }
 
     fn check(&self) -> Result<(), AuthorizationUrlError> {
@@ -104,14 +129,14 @@ impl AuthorizationRequest<'_> {
         pieces.collect::<Vec<_>>().join("&")
     }
 
-    fn parameters(&self) -> impl Iterator<Item = (&str, String)> {
+    fn own_parameters(&self) -> impl Iterator<Item = (&str, String)> {
         let scope = self.scope.join(self.scope_separator);
         [
             ("response_type", Some("code".to_owned())),
             (self.client_id_parameter, Some(self.client_id.to_owned())),
             ("redirect_uri", self.redirect_uri.map(str::to_owned)),
             (self.scope_parameter, Some(scope).filter(|scope| !scope.is_empty())),
-            ("state", Some(self.state.to_owned())),
+            ("state", self.state.map(str::to_owned)),
             ("code_challenge", self.code_challenge.map(str::to_owned)),
             ("code_challenge_method", self.code_challenge.map(|_| "S256".to_owned())),
         ]
@@ -150,7 +175,7 @@ mod tests {
             redirect_uri: Some("https://client.example.com/cb"),
             scope: &["files.read", "a+b"],
             scope_separator: " ",
-            state: "xyz",
+            state: Some("xyz"),
             code_challenge: Some("E9Me"),
             extra: &extra.iter().map(owned).collect::<Vec<_>>(),
         };
@@ -178,7 +203,7 @@ mod tests {
             redirect_uri: None,
             scope: &[],
             scope_separator: ",",
-            state: "s",
+            state: Some("s"),
             code_challenge: None,
             extra: &[],
         };
@@ -197,7 +222,7 @@ mod tests {
             redirect_uri: None,
             scope: &["a", "b"],
             scope_separator: ",",
-            state: "s",
+            state: Some("s"),
             code_challenge: None,
             extra: &[],
         };
@@ -233,5 +258,80 @@ mod tests {
             Err(AuthorizationUrlError::ReservedInEndpoint("state".to_owned()))
         );
         assert_eq!(url_with("https://a.example/#x", &[]), Err(AuthorizationUrlError::Fragment));
+    }
+
+    #[test]
+    fn rfc9126_section_4_the_browser_carries_client_and_reference_alone() {
+        let endpoint = Url::parse("https://as.example.com/authorize").unwrap();
+        let request = AuthorizationRequest {
+            authorization_endpoint: &endpoint,
+            client_id_parameter: "client_id",
+            scope_parameter: "scope",
+            client_id: "s6BhdRkqt3",
+            redirect_uri: Some("https://client.example.org/cb"),
+            scope: &["account-information"],
+            scope_separator: " ",
+            state: Some("af0ifjsldkj"),
+            code_challenge: Some("K2-ltc83acc4h0c9w6ESC_rEMTJ3bww-uCHaoeK1t8U"),
+            extra: &[],
+        };
+        let reference = "urn:ietf:params:oauth:request_uri:6esc_11ACC5bwc014ltc14eY22c";
+        assert_eq!(
+            request.url_of_pushed(reference).unwrap().as_str(),
+            "https://as.example.com/authorize?client_id=s6BhdRkqt3&request_uri=urn%3Aietf%3Aparams\
+             %3Aoauth%3Arequest_uri%3A6esc_11ACC5bwc014ltc14eY22c"
+        );
+        assert_eq!(
+            request.url_of_object("eyJ.eyJ.x").unwrap().query(), // RFC 9101 section 5.1
+            Some("client_id=s6BhdRkqt3&request=eyJ.eyJ.x")
+        );
+        // What is pushed is what section 2.1 shows, but for the order.
+        let pushed = request.parameters().unwrap();
+        for (name, value) in [
+            ("response_type", "code"),
+            ("state", "af0ifjsldkj"),
+            ("client_id", "s6BhdRkqt3"),
+            ("redirect_uri", "https://client.example.org/cb"),
+            ("code_challenge", "K2-ltc83acc4h0c9w6ESC_rEMTJ3bww-uCHaoeK1t8U"),
+            ("code_challenge_method", "S256"),
+            ("scope", "account-information"),
+        ] {
+            assert!(pushed.contains(&(name.to_owned(), value.to_owned())), "{name}");
+        }
+        assert_eq!(pushed.len(), 7);
+    }
+
+    #[test]
+    fn rfc8707_section_2_1_resources_are_repeated() {
+        let url = url_with(
+            "https://authorization-server.example.com/as/authorization.oauth2",
+            &[
+                ("resource", "https://cal.example.com/"),
+                ("resource", "https://contacts.example.com/"),
+            ],
+        );
+        assert!(url.unwrap().ends_with(
+            "&resource=https%3A%2F%2Fcal.example.com%2F&resource=https%3A%2F%2Fcontacts.example.com%2F"
+        ));
+    }
+
+    #[test]
+    fn state_is_left_out_where_the_redirect_uri_holds_it() {
+        let endpoint = Url::parse("https://a.example/").unwrap();
+        let request = |state| AuthorizationRequest {
+            authorization_endpoint: &endpoint,
+            client_id_parameter: "client_id",
+            scope_parameter: "scope",
+            client_id: "id",
+            redirect_uri: None,
+            scope: &[],
+            scope_separator: " ",
+            state,
+            code_challenge: None,
+            extra: &[],
+        };
+        let query = |state| request(state).url().unwrap().query().unwrap().to_owned();
+        assert_eq!(query(Some("s")), "response_type=code&client_id=id&state=s");
+        assert_eq!(query(None), "response_type=code&client_id=id");
     }
 }

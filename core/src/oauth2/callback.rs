@@ -284,6 +284,29 @@ mod tests {
     }
 
     #[test]
+    fn rfc9207_section_2_the_issuer_is_read_with_code_and_with_error() {
+        let callback = Callback::parse(
+            "https://client.example/cb?code=x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58\
+             &state=ZWVlNDBlYzA1NjdkMDNhYjg3ZjUxZjAyNGQzMTM2NzI&iss=https%3A%2F%2Fhonest.as.example",
+        )
+        .unwrap();
+        assert_eq!(callback.iss.as_deref(), Some("https://honest.as.example"));
+        assert_eq!(
+            callback.outcome,
+            CallbackOutcome::Code(Secret::from("x1848ZT64p4IirMPT0R-X3141MFPTuBX-VFL_cvaplMH58"))
+        );
+        let callback = Callback::parse(
+            "https://client.example/cb?error=access_denied&state=N2JjNGJhY2JiZjRhYzA3MGJkMzNmMDE5OWJhZmJhZjA\
+             &iss=https%3A%2F%2Fhonest.as.example",
+        )
+        .unwrap();
+        assert_eq!(callback.iss.as_deref(), Some("https://honest.as.example"));
+        assert!(
+            matches!(callback.outcome, CallbackOutcome::Error(error) if error.error == "access_denied")
+        );
+    }
+
+    #[test]
     fn redirect_without_an_answer_is_refused() {
         for (redirect, count) in [
             ("", 0),

@@ -29,6 +29,12 @@ pub struct Metadata {
     pub userinfo_endpoint: Option<Url>,
     /// `device_authorization_endpoint` (RFC 8628).
     pub device_authorization_endpoint: Option<Url>,
+    /// `pushed_authorization_request_endpoint` (RFC 9126).
+    pub pushed_authorization_request_endpoint: Option<Url>,
+    /// `require_pushed_authorization_requests` (RFC 9126).
+    pub require_pushed_authorization_requests: bool,
+    /// `registration_endpoint` (RFC 7591).
+    pub registration_endpoint: Option<Url>,
     /// `jwks_uri`.
     pub jwks_uri: Option<Url>,
     /// `end_session_endpoint` (OpenID Connect RP-Initiated Logout).
@@ -155,6 +161,11 @@ impl Metadata {
             introspection_endpoint: document.url("introspection_endpoint")?,
             userinfo_endpoint: document.url("userinfo_endpoint")?,
             device_authorization_endpoint: document.url("device_authorization_endpoint")?,
+            pushed_authorization_request_endpoint: document
+                .url("pushed_authorization_request_endpoint")?,
+            require_pushed_authorization_requests: document
+                .boolean("require_pushed_authorization_requests")?,
+            registration_endpoint: document.url("registration_endpoint")?,
             jwks_uri: document.url("jwks_uri")?,
             end_session_endpoint: document.url("end_session_endpoint")?,
             id_token_signing_alg_values_supported: list_or(
@@ -190,6 +201,9 @@ impl Metadata {
                 "introspection_endpoint" => &mut self.introspection_endpoint,
                 "userinfo_endpoint" => &mut self.userinfo_endpoint,
                 "device_authorization_endpoint" => &mut self.device_authorization_endpoint,
+                "pushed_authorization_request_endpoint" => {
+                    &mut self.pushed_authorization_request_endpoint
+                }
                 _ => continue,
             };
             *endpoint = Some(url);

@@ -1,6 +1,7 @@
 //! Requests to the token endpoint (RFC 6749 sections 4.1.3, 4.3.2, 4.4.2 and 6, RFC 7523 section 2.1, RFC 8693 section 2.1).
 
 use super::client_authentication::ClientAuthentication;
+use super::device::DEVICE_CODE;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,6 +29,11 @@ pub enum Grant<'a> {
         scope: Option<&'a str>,
         /// For which resource the access token is to be (RFC 8707 section 2.2); none where the provider knows.
         resource: Option<&'a str>,
+    },
+    /// A device code (RFC 8628 section 3.4).
+    DeviceCode {
+        /// Spent by the poll that is answered with tokens.
+        device_code: &'a str,
     },
     /// The client itself (section 4.4.2).
     ClientCredentials {
@@ -84,6 +90,7 @@ impl<'a> Grant<'a> {
         match self {
             Grant::AuthorizationCode { .. } => "authorization_code",
             Grant::RefreshToken { .. } => "refresh_token",
+            Grant::DeviceCode { .. } => DEVICE_CODE,
             Grant::ClientCredentials { .. } => "client_credentials",
             Grant::JwtBearer { .. } => "urn:ietf:params:oauth:grant-type:jwt-bearer",
             Grant::TokenExchange { .. } => "urn:ietf:params:oauth:grant-type:token-exchange",
@@ -106,6 +113,7 @@ impl<'a> Grant<'a> {
                     ("resource", resource),
                 ]
             }
+            Grant::DeviceCode { device_code } => vec![("device_code", Some(device_code))],
             Grant::ClientCredentials { scope, resource } => {
                 vec![("scope", scope), ("resource", resource)]
             }
@@ -145,8 +153,9 @@ impl<'a> Grant<'a> {
 )]
 pub struct ReservedParameter(String);
 
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 21] = [
     "grant_type",
+    "device_code",
     "code",
     "redirect_uri",
     "code_verifier",
@@ -168,7 +177,8 @@ const RESERVED: [&str; 20] = [
     "pin",
 ];
 
-const SECRET: [&str; 11] = [
+const SECRET: [&str; 12] = [
+    "device_code",
     "code",
     "code_verifier",
     "refresh_token",
@@ -354,6 +364,16 @@ mod tests {
             request(grant, &[]).unwrap().body().expose(),
             "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer\
              &assertion=eyJhbGciOiJFUzI1NiIsImtpZCI6IjE2In0.eyJpc3Mi.J9l-ZhwP&client_id=id"
+        );
+    }
+
+    #[test]
+    fn rfc8628_section_3_4_a_poll_names_grant_device_code_and_client() {
+        let grant = Grant::DeviceCode { device_code: "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS" };
+        assert_eq!(
+            request(grant, &[]).unwrap().body().expose(),
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code\
+             &device_code=GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS&client_id=id"
         );
     }
 

@@ -5,7 +5,7 @@
 
 use super::{Endpoints, Offline, OpenId, Provider, ProviderTable, of_issuer};
 use crate::error::{Code, Error, Result};
-use crate::http::{Body, HttpClient, HttpRequest, Sent, check_followed, check_url};
+use crate::http::{Body, HttpClient, HttpRequest, Sent, check_followed, check_public, check_url};
 use crate::jose::JwsAlgorithm;
 use crate::oauth2::metadata::well_known_urls;
 use crate::oauth2::{ClientAuthenticationMethod, Metadata};
@@ -15,21 +15,38 @@ use url::Url;
 const MAX_METADATA_BYTES: u64 = 1 << 20;
 
 /// Refuses an issuer whose metadata must not be fetched.
-pub(crate) fn check_issuer(issuer: &str) -> Result<()> {
+pub(crate) fn check_issuer(issuer: &str, allow_private_addresses: bool) -> Result<()> {
     let invalid = |error: &dyn std::fmt::Display| {
         Error::new(Code::InvalidConfig, format!("provider: {error}"))
     };
     let urls = well_known_urls(issuer).map_err(|error| invalid(&error))?;
-    urls.iter().try_for_each(|url| check_url(url, "provider"))
+    for url in &urls {
+        check_url(url, "provider")?;
+        if !allow_private_addresses {
+            check_public(url, "provider")?;
+        }
+    }
+    Ok(())
 }
 
-/// Asks the well-known places in turn; `with_certificate` where the client shows one.
+/// The provider that the issuer's metadata describes; `with_certificate` where the client shows one.
 pub(crate) async fn discover(
     http: &HttpClient,
     issuer: &str,
     timeout: f64,
     with_certificate: bool,
 ) -> Result<Provider> {
+    let (document, metadata) = fetch(http, issuer, timeout).await?;
+    let metadata = if with_certificate { metadata.for_mutual_tls() } else { metadata };
+    provider(&document, issuer, metadata)
+}
+
+/// Asks the well-known places in turn; gives the metadata and where it was.
+pub(crate) async fn fetch(
+    http: &HttpClient,
+    issuer: &str,
+    timeout: f64,
+) -> Result<(Url, Metadata)> {
     let invalid = |text: String| Error::new(Code::InvalidResponse, text).with_provider(issuer);
     let mut last = None;
     for url in well_known_urls(issuer).map_err(|error| invalid(error.to_string()))? {
@@ -50,8 +67,7 @@ pub(crate) async fn discover(
         if response.status == 200 {
             let metadata = Metadata::parse(issuer, response.header("content-type"), &response.body)
                 .map_err(|error| invalid(error.to_string()))?;
-            let metadata = if with_certificate { metadata.for_mutual_tls() } else { metadata };
-            return provider(&url, issuer, metadata);
+            return Ok((url, metadata));
         }
         last = Some((url, response.status));
     }
@@ -82,6 +98,14 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
         refresh: None,
         revocation: optional("revocation_endpoint", metadata.revocation_endpoint)?,
         introspection: optional("introspection_endpoint", metadata.introspection_endpoint)?,
+        device_authorization: optional(
+            "device_authorization_endpoint",
+            metadata.device_authorization_endpoint,
+        )?,
+        pushed_authorization_request: optional(
+            "pushed_authorization_request_endpoint",
+            metadata.pushed_authorization_request_endpoint,
+        )?,
     };
     let supported = &metadata.token_endpoint_auth_methods_supported;
     let supports_offline_access =
@@ -93,6 +117,11 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
         client_authentication: known.client_authentication.or_else(|| with_a_secret(supported)),
         dpop_signing_alg_values_supported: metadata.dpop_signing_alg_values_supported,
         offline: known.offline.clone().or_else(|| supports_offline_access.then(offline_access)),
+        authorization_response_iss_parameter_supported: known
+            .authorization_response_iss_parameter_supported
+            || metadata.authorization_response_iss_parameter_supported,
+        require_pushed_authorization_requests: known.require_pushed_authorization_requests
+            || metadata.require_pushed_authorization_requests,
         ..known
     };
     let supported = algorithms(&metadata.id_token_signing_alg_values_supported);
@@ -103,8 +132,7 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
         userinfo: optional("userinfo_endpoint", metadata.userinfo_endpoint)?,
         end_session: optional("end_session_endpoint", metadata.end_session_endpoint)?,
     };
-    let iss_in_callback = metadata.authorization_response_iss_parameter_supported;
-    Ok(Provider { iss_in_callback, ..Provider::at(endpoints, open_id, table)? })
+    Provider::at(endpoints, open_id, table)
 }
 
 /// The algorithms of these names, as far as a public key verifies them: a provider cannot bring in `none` or one with a shared secret. All of
@@ -125,7 +153,7 @@ fn with_a_secret(supported: &[String]) -> Option<ClientAuthenticationMethod> {
 }
 
 /// What brings a refresh token by OpenID Connect Core section 11, which lets a server ignore the scope without prompt=consent.
-fn offline_access() -> Offline {
+pub(crate) fn offline_access() -> Offline {
     Offline {
         parameters: [("prompt".to_owned(), "consent".to_owned())].into(),
         scope: vec!["offline_access".to_owned()],

@@ -20,6 +20,7 @@ use url::Url;
 /// A catalogue entry, or a provider that the application describes itself.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that is so or not")]
 pub struct ProviderTable {
     /// Short name; part of the key under which grants are stored. The token endpoint's host when absent.
     pub name: Option<String>,
@@ -67,6 +68,12 @@ pub struct ProviderTable {
     pub end_session_endpoint: Option<String>,
     /// RFC 8628.
     pub device_authorization_endpoint: Option<String>,
+    /// RFC 9126.
+    pub pushed_authorization_request_endpoint: Option<String>,
+    /// Whether it takes no authorization requests but pushed ones (RFC 9126 section 5).
+    pub require_pushed_authorization_requests: bool,
+    /// Whether every callback names the issuer (RFC 9207 section 3): one that does not is refused.
+    pub authorization_response_iss_parameter_supported: bool,
     /// What stands in endpoints as `{name}`, each with a sentence that says what it is; the configuration's
     /// `provider_variables` give the values.
     pub variables: BTreeMap<String, String>,
@@ -90,11 +97,13 @@ pub struct ProviderTable {
     pub client_id_parameter: Option<String>,
     /// Name of the authorization request's parameter `scope`, where it has another.
     pub scope_parameter: Option<String>,
+    /// Where the state goes.
+    pub state_in: StateIn,
     /// What stands between scopes; a space when absent.
     pub scope_separator: Option<String>,
     /// Names of other parameters, where it has others than the standards.
     pub names: ParameterNames,
-    /// Whether it knows redirect URIs by names, which are sent in their place.
+    /// Whether it takes names in the place of redirect URIs: such as it gave to them, or one that says how a code comes.
     pub redirect_by_name: bool,
     /// Proof Key for Code Exchange; off only where the provider refuses it.
     pub pkce: Pkce,
@@ -105,6 +114,8 @@ pub struct ProviderTable {
     /// Parameters by which it asks the user to prove once more who they are; `prompt=login` (OpenID Connect Core section
     /// 3.1.2.1) where there are none.
     pub reauthentication_parameters: BTreeMap<String, String>,
+    /// Parameters by which a consent covers what was granted before too; the scopes are asked for again where there are none.
+    pub incremental_parameters: BTreeMap<String, String>,
     /// Further parameters of the code exchange.
     pub token_parameters: BTreeMap<String, String>,
     /// Further parameters of a refresh.
@@ -155,6 +166,17 @@ pub enum TokenRequestFormat {
     Form,
     /// `application/json`.
     Json,
+}
+
+/// Where the state of an authorization goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateIn {
+    /// A parameter of the authorization request (RFC 6749 section 4.1.1).
+    #[default]
+    Parameter,
+    /// The query of the redirect URI, at a provider that gives no parameter back.
+    RedirectUri,
 }
 
 /// Where an API wants the token.
@@ -350,6 +372,7 @@ pub(crate) struct Provider {
     pub(crate) token_request_format: TokenRequestFormat,
     pub(crate) client_id_parameter: String,
     pub(crate) scope_parameter: String,
+    pub(crate) state_in: StateIn,
     pub(crate) scope_separator: String,
     pub(crate) names: ParameterNames,
     pub(crate) redirect_by_name: bool,
@@ -360,6 +383,7 @@ pub(crate) struct Provider {
     pub(crate) dpop_algorithms: Vec<String>,
     pub(crate) authorization_parameters: BTreeMap<String, String>,
     pub(crate) reauthentication_parameters: BTreeMap<String, String>,
+    pub(crate) incremental_parameters: BTreeMap<String, String>,
     pub(crate) token_parameters: BTreeMap<String, String>,
     pub(crate) refresh_parameters: BTreeMap<String, String>,
     pub(crate) callback_parameters: Vec<String>,
@@ -370,6 +394,7 @@ pub(crate) struct Provider {
     pub(crate) invalid_grant_errors: Vec<String>,
     pub(crate) response: ResponseShape,
     pub(crate) iss_in_callback: bool,
+    pub(crate) require_pushed_authorization_requests: bool,
     pub(crate) dialect: Dialect,
 }
 
@@ -442,6 +467,7 @@ pub(crate) struct OpenId {
 
 /// The addresses that a protocol needs.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a client has one")]
 pub(crate) enum Endpoints {
     OAuth2 {
         authorization: Url,
@@ -449,6 +475,8 @@ pub(crate) enum Endpoints {
         refresh: Option<Url>,
         revocation: Option<Url>,
         introspection: Option<Url>,
+        device_authorization: Option<Url>,
+        pushed_authorization_request: Option<Url>,
     },
     OAuth1 {
         temporary_credential: Url,
@@ -501,6 +529,7 @@ impl Provider {
             client_id_parameter: table
                 .client_id_parameter
                 .unwrap_or_else(|| "client_id".to_owned()),
+            state_in: table.state_in,
             scope_parameter: table.scope_parameter.unwrap_or_else(|| "scope".to_owned()),
             scope_separator,
             names: table.names,
@@ -512,6 +541,7 @@ impl Provider {
             dpop_algorithms: table.dpop_signing_alg_values_supported,
             authorization_parameters: table.authorization_parameters,
             reauthentication_parameters,
+            incremental_parameters: table.incremental_parameters,
             token_parameters: table.token_parameters,
             refresh_parameters: table.refresh_parameters,
             callback_parameters: table.callback_parameters,
@@ -521,7 +551,8 @@ impl Provider {
             revoking_takes_all: table.revoking_takes_all,
             invalid_grant_errors: table.invalid_grant_errors,
             response,
-            iss_in_callback: false,
+            iss_in_callback: table.authorization_response_iss_parameter_supported,
+            require_pushed_authorization_requests: table.require_pushed_authorization_requests,
             dialect,
         })
     }
@@ -605,6 +636,14 @@ impl EndpointReader<'_> {
                     .optional("revocation_endpoint", table.revocation_endpoint.as_ref())?,
                 introspection: self
                     .optional("introspection_endpoint", table.introspection_endpoint.as_ref())?,
+                device_authorization: self.optional(
+                    "device_authorization_endpoint",
+                    table.device_authorization_endpoint.as_ref(),
+                )?,
+                pushed_authorization_request: self.optional(
+                    "pushed_authorization_request_endpoint",
+                    table.pushed_authorization_request_endpoint.as_ref(),
+                )?,
             },
             Protocol::OAuth1 => Endpoints::OAuth1 {
                 temporary_credential: self.required(

@@ -120,6 +120,20 @@ pub(crate) fn id_token_of(tokens: &Tokens) -> Option<&str> {
     tokens.response.get("id_token").and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
+/// What of `wanted` was not granted. A scope that only asks for a refresh token is granted by one, named or not: Microsoft
+/// never names `offline_access`.
+pub(crate) fn missing_scope(
+    record: &Record,
+    wanted: &[String],
+    offline_scope: &[String],
+) -> Vec<String> {
+    let granted = record.access().map_or(&[][..], |access| &access.scope);
+    let by_a_token = record.refresh_token().is_some();
+    let is_missing =
+        |scope: &&String| !(granted.contains(scope) || by_a_token && offline_scope.contains(scope));
+    wanted.iter().filter(is_missing).cloned().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,5 +274,16 @@ mod tests {
         assert!(!is_held(&consented, "Bearer")); // the provider does not bind
         consented.tokens.as_mut().unwrap().access[0].token_type = "DPoP".into();
         assert!(!is_held(&consented, "DPoP") && is_held(&consented, "Bearer"));
+    }
+
+    #[test]
+    fn granted_scope_is_compared_with_what_was_asked_for() {
+        let wanted: Vec<String> = ["read", "write", "offline_access"].map(str::to_owned).into();
+        let offline = ["offline_access".to_owned()];
+        let mut consented = record();
+        consented.tokens.as_mut().unwrap().access[0].scope = vec!["read".to_owned()];
+        assert_eq!(missing_scope(&consented, &wanted, &offline), ["write"]);
+        consented.tokens.as_mut().unwrap().refresh = None;
+        assert_eq!(missing_scope(&consented, &wanted, &offline), ["write", "offline_access"]);
     }
 }

@@ -8,9 +8,9 @@ use crate::config::{GrantType, TokenExchangeOptions};
 use crate::context::Context;
 use crate::dpop::{self, Proven};
 use crate::error::{Code, Error, Result};
-use crate::http::{Body, HttpRequest, Sent};
+use crate::http::{Body, HttpRequest, HttpResponse, Sent};
 use crate::jose::dpop::DpopKey;
-use crate::oauth2::{BEARER, DPOP, Grant, TokenRequest, TokenResponse};
+use crate::oauth2::{BEARER, DPOP, ErrorResponse, Grant, TokenRequest, TokenResponse};
 use crate::process::task_error;
 use crate::provider::{
     AccessTokenRequest, Endpoints, Provider, TokenRequestFormat, TokenRequestMethod,
@@ -205,6 +205,9 @@ async fn attempt(
     };
     let mut request = TokenRequest::new(grant, &authentication, extra)
         .map_err(|error| Error::new(Code::InvalidConfig, error.to_string()))?;
+    if let Some(resource) = usual_resource(context, grant) {
+        request.push("resource", resource);
+    }
     // Before the provider's names hide them.
     let is_signed = request.is_signed();
     let secrets: Vec<Secret> = context.settings.secrets_in(&request).into_iter().cloned().collect();
@@ -280,6 +283,22 @@ fn answer(context: &Context, provider: &Provider, sent: Sent, secrets: &[Secret]
     }
 }
 
+/// The client's own resource (RFC 8707 section 2.2), for a grant that names none itself. Of several the application says which
+/// it wants a token for: providers give tokens for one. A token exchange says by its own options what its token is for.
+fn usual_resource<'a>(context: &'a Context, grant: &Grant<'_>) -> Option<&'a str> {
+    match (grant, context.settings.resource.as_slice()) {
+        (
+            Grant::RefreshToken { resource: Some(_), .. }
+            | Grant::ClientCredentials { resource: Some(_), .. }
+            | Grant::JwtBearer { resource: Some(_), .. }
+            | Grant::TokenExchange { .. },
+            _,
+        ) => None,
+        (_, [resource]) => Some(resource),
+        _ => None,
+    }
+}
+
 /// A form posted to one of the provider's endpoints.
 pub(crate) fn form_request(url: &Url, request: &TokenRequest, deadline: Duration) -> HttpRequest {
     post(url, request, "application/x-www-form-urlencoded", &request.body(), deadline)
@@ -326,6 +345,38 @@ fn post(
         timeout: deadline,
         max_response_bytes: MAX_TOKEN_RESPONSE_BYTES,
     }
+}
+
+/// An answer of another of the provider's endpoints that is not what was asked for: `refusal` is its error, `unread` why it
+/// is no answer either.
+pub(crate) fn refused_request(
+    provider: &Provider,
+    what: &str,
+    response: &HttpResponse,
+    refusal: Option<ErrorResponse>,
+    unread: Option<impl std::fmt::Display>,
+) -> Error {
+    let (name, status) = (&provider.name, response.status);
+    let error = match (refusal, unread) {
+        (Some(ErrorResponse { error, error_description, .. }), _) => {
+            let code = match error.as_str() {
+                "invalid_client" | "unauthorized_client" => Code::MisconfiguredClient,
+                _ => Code::ProviderError,
+            };
+            let said =
+                error_description.as_ref().map_or_else(String::new, |said| format!(": {said}"));
+            Error::new(code, format!("{name} refused the {what} request ({error}){said}"))
+                .with_server_error(Some(error), error_description)
+        }
+        (None, Some(unread)) if status / 100 == 2 => {
+            Error::new(Code::InvalidResponse, format!("{name}: {unread}"))
+        }
+        (None, _) => Error::new(
+            Code::ProviderError,
+            format!("{name} answered the {what} request with status {status}; expected success"),
+        ),
+    };
+    error.with_status(status).with_provider(name)
 }
 
 fn token_endpoint(provider: &Provider, is_refresh: bool) -> Result<&Url> {

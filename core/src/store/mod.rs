@@ -272,7 +272,7 @@ pub(crate) trait Store: Send + Sync {
         revision: u64,
     ) -> BoxFuture<'a, Result<bool>>;
 
-    /// Keeps an authorization transaction until it expires.
+    /// Keeps an authorization transaction until it expires, in place of one of this state, taken or not.
     fn put_pending<'a>(
         &'a self,
         state: &'a str,

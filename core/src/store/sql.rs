@@ -60,6 +60,24 @@ impl Dialect {
         parts.join(".")
     }
 
+    /// What lets a transaction be put where one stands.
+    fn or_replace_pending(self, state: &str) -> String {
+        let assignments = |new: fn(&str) -> String| {
+            let [document, expires_at] = ["document", "expires_at"].map(new);
+            format!("document = {document}, expires_at = {expires_at}, result = NULL")
+        };
+        match self {
+            Dialect::Sqlite | Dialect::Postgres => format!(
+                " ON CONFLICT ({state}) DO UPDATE SET {}",
+                assignments(|column| format!("excluded.{column}"))
+            ),
+            Dialect::Mysql => format!(
+                " ON DUPLICATE KEY UPDATE {}",
+                assignments(|column| format!("VALUES({column})"))
+            ),
+        }
+    }
+
     /// Whether a row is found by a hash of its key: indexes of servers hold no names of any length.
     fn has_key_hash(self) -> bool {
         self != Dialect::Sqlite
@@ -426,7 +444,8 @@ impl Statements {
             )),
             drop_pending: statement(&format!("DELETE FROM {pending} WHERE expires_at <= :now")),
             put_pending: statement(&format!(
-                "INSERT INTO {pending} ({state}, document, expires_at) VALUES (:state, :document, :expires_at)"
+                "INSERT INTO {pending} ({state}, document, expires_at) VALUES (:state, :document, :expires_at){}",
+                dialect.or_replace_pending(&state)
             )),
             read_pending: statement(&format!(
                 "SELECT document, result FROM {pending} WHERE {state} = :state AND expires_at > :now"

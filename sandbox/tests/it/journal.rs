@@ -105,6 +105,8 @@ fn every_endpoint_has_its_kind() {
         ("/oauth2/introspect", Kind::Introspect),
         ("/oauth2/keys", Kind::Keys),
         ("/oauth2/userinfo", Kind::Userinfo),
+        ("/oauth2/device_authorization", Kind::DeviceAuthorization),
+        ("/oauth2/device", Kind::Authorize),
         ("/oauth1/request_token", Kind::RequestToken),
         ("/oauth1/access_token", Kind::AccessToken),
         ("/.well-known/openid-configuration", Kind::Discovery),

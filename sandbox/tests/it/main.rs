@@ -5,6 +5,7 @@
 mod api;
 mod client;
 mod control;
+mod device;
 mod dpop;
 mod faults;
 mod journal;
@@ -12,3 +13,4 @@ mod oauth1;
 mod oauth2;
 mod openid;
 mod pages;
+mod pushed;

@@ -28,6 +28,7 @@ const { values: options } = parseArgs({
 });
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 
 const client = (fields) => ({
   application_type: 'native',
@@ -129,6 +130,19 @@ const configuration = {
       client_secret: 'confidential-secret: 100% + /',
       token_endpoint_auth_method: 'client_secret_basic',
     }),
+    client({
+      client_id: 'pushing',
+      client_secret: 'pushing-secret',
+      require_pushed_authorization_requests: true,
+      token_endpoint_auth_method: 'client_secret_post',
+    }),
+    client({
+      client_id: 'device',
+      grant_types: [DEVICE_CODE, 'refresh_token'],
+      redirect_uris: [],
+      response_types: [],
+      token_endpoint_auth_method: 'none',
+    }),
     client({ client_id: 'public', token_endpoint_auth_method: 'none' }),
     client({ client_id: 'bound', token_endpoint_auth_method: 'none', dpop_bound_access_tokens: true }),
     ...(options.tls ? clientsWithCertificates() : []),
@@ -153,7 +167,11 @@ const configuration = {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: true },
+    deviceFlow: { enabled: true },
     introspection: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
+    registration: { enabled: true, initialAccessToken: 'initial-access-token' },
+    resourceIndicators: { enabled: true, getResourceServerInfo: resourceServer },
     revocation: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => options['dpop-nonce'] },
     mTLS: options.tls ? mutualTls : { enabled: false },
@@ -172,6 +190,12 @@ const configuration = {
     Session: 600,
   },
 };
+
+/** The APIs that tokens are given for (RFC 8707): `https://NAME.api.example/`, with the scope `use`. */
+function resourceServer(_context, resource) {
+  if (!/^https:\/\/[a-z]+\.api\.example\/$/.test(resource)) throw new errors.InvalidTarget();
+  return { scope: 'use', audience: resource, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } };
+}
 
 function signingKey() {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

@@ -41,6 +41,7 @@ promises! {
     Every a_holder_that_lost_its_lease_marks_nothing [Acquire Renew Release];
     Every a_loser_never_marks_what_was_renewed_or_consented_to_meanwhile [Acquire Renew Release];
     Every an_authorization_transaction_is_taken_once_and_its_result_is_kept [];
+    Every an_authorization_transaction_that_is_put_back_is_taken_again [];
     BuiltIn an_authorization_transaction_ends_by_its_time [];
     Every of_many_at_once_one_takes_the_authorization_transaction [PutPending TakePending];
     Every tombstones_are_not_listed [List];
@@ -486,6 +487,27 @@ async fn an_authorization_transaction_is_taken_once_and_its_result_is_kept(its: 
     )?;
     let other = its.store.take_pending(&format!("{state}:other"), now).await?;
     ensure(matches!(other, Pending::Absent), "nothing under another state", outcome_of(&other))
+}
+
+async fn an_authorization_transaction_that_is_put_back_is_taken_again(its: Its) -> Kept {
+    let state = format!("{}:put back", its.client);
+    let now = crate::clock::Clock::default().now();
+    let put = |document| its.store.put_pending(&state, document, now, now + 600_000);
+    for expected in ["first", "second", "third"] {
+        put("earlier").await?; // nobody took this one
+        put(expected).await?;
+        match its.store.take_pending(&state, now).await? {
+            Pending::Taken(taken) => {
+                ensure(taken == expected, "the document that was put last", "another text")?;
+            }
+            other => ensure(false, "the transaction that was put back", outcome_of(&other))?,
+        }
+        its.store.settle_pending(&state, "result").await?;
+    }
+    put("last").await?;
+    its.store.take_pending(&state, now).await?;
+    let used = its.store.take_pending(&state, now).await?;
+    ensure(matches!(used, Pending::Used(None)), "no result of what stood before", outcome_of(&used))
 }
 
 fn outcome_of(pending: &Pending) -> &'static str {

@@ -35,6 +35,7 @@ promises! {
     OfMethods a_former_holder_releases_nothing [Save Acquire Release];
     OfMethods lease_and_record_leave_each_other_alone [Load Save Acquire];
     OfMethods a_document_is_taken_once [PutPending TakePending];
+    OfMethods a_document_that_is_put_back_is_taken_again [PutPending TakePending];
     OfMethods of_many_takers_at_once_one_gets_the_document [PutPending TakePending];
     OfMethods what_is_not_there_is_no_failure [Load Save];
 }
@@ -498,6 +499,16 @@ async fn a_document_is_taken_once(its: Its) -> Kept {
             let again = take_pending(&its, user, &state).await?;
             same_value("take_pending of what was taken", &again, &Value::Null)?;
         }
+    }
+    Ok(())
+}
+
+async fn a_document_that_is_put_back_is_taken_again(its: Its) -> Kept {
+    let state = json!(format!("{}:put back", its.client));
+    for text in ["first", "second", "third"] {
+        put_pending(&its, &state, text).await?;
+        let taken = take_pending(&its, 1, &state).await?;
+        same_value("take_pending of what was put back", &taken, &json!(text))?;
     }
     Ok(())
 }
