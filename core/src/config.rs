@@ -22,6 +22,7 @@ use url::Host;
 /// How a client is configured; the keys of `docs/configuration.md`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Config {
     /// A catalogue name, an issuer URL, or a table of one's own.
     pub provider: ProviderChoice,
@@ -107,6 +108,9 @@ pub struct Config {
     /// Whether authorization requests are pushed to the provider before the browser is sent there (RFC 9126).
     #[serde(default)]
     pub par: PushedRequests,
+    /// Whether authorization requests are signed with `private_key` (RFC 9101), also where the provider does not demand it.
+    #[serde(default)]
+    pub request_object: bool,
     /// What the tokens are to be for (RFC 8707), as absolute URIs: told at consent and, where it is one, whenever a token is
     /// asked for that is for no other resource.
     #[serde(default)]

@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) scope: Vec<String>,
     pub(crate) offline: bool,
     pub(crate) par: PushedRequests,
+    pub(crate) request_object: bool,
     /// What tokens are for that are for no other resource (RFC 8707).
     pub(crate) resource: Vec<String>,
     pub(crate) windows: WindowOptions,
@@ -152,6 +153,7 @@ impl Settings {
             scope: config.scope.0.clone(),
             offline: config.offline,
             par: config.par,
+            request_object: config.request_object,
             resource: config.resource.clone(),
             windows: config.windows,
             timeouts: config.timeouts,

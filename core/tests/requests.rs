@@ -5,11 +5,14 @@
 
 mod support;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evergrant::{
     BeginOptions, Client, Code, FinishOptions, Finished, StandingStatus, Start, options_from_json,
     wait,
 };
 use evergrant_sandbox::{Choice, Fault, FaultKind, Options, Sandbox, Target};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -347,6 +350,52 @@ fn a_check_says_valid_refreshable_or_where_to_send_the_user_and_asks_nobody() {
     client.set_test_clock(Some(now + 3_600_000));
     assert_eq!(check(json!({})).status, StandingStatus::Refreshable);
     assert_eq!(sandbox.journal().len(), requests);
+}
+
+// Signed requests
+
+/// The claims of a JWT that the key of RFC 8037 appendix A.1 signed.
+fn claims_signed_by_ed25519(jwt: &str) -> Value {
+    let (input, signature) = jwt.rsplit_once('.').unwrap();
+    let key = DecodingKey::from_ed_components("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+    assert!(crypto::verify(signature, input.as_bytes(), &key.unwrap(), Algorithm::EdDSA).unwrap());
+    let part = |text| URL_SAFE_NO_PAD.decode(text).unwrap();
+    let (header, claims) = input.split_once('.').unwrap();
+    let header: Value = serde_json::from_slice(&part(header)).unwrap();
+    assert_eq!(header, json!({"typ": "oauth-authz-req+jwt", "alg": "EdDSA"}));
+    serde_json::from_slice(&part(claims)).unwrap()
+}
+
+#[test]
+fn rfc9101_a_signed_request_says_all_in_one_object_for_the_issuer() {
+    let sandbox = sandbox(LIFETIME);
+    let key = r#"{"kty": "OKP", "crv": "Ed25519", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let issuer = json!({"issuer": "https://as.example"});
+    let wanted = json!({"private_key": key, "request_object": true, "client_authentication": "client_secret_basic"});
+    let start = begin(&client(&sandbox, &issuer, &wanted), &json!({})).unwrap();
+    let names: Vec<_> = query(&start.url).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["client_id", "request"]);
+    let claims = claims_signed_by_ed25519(&parameter(&start.url, "request").unwrap());
+    assert_eq!(
+        (&claims["iss"], &claims["aud"]),
+        (&claims["client_id"], &json!("https://as.example"))
+    );
+    assert_eq!((&claims["state"], &claims["response_type"]), (&json!(start.state), &json!("code")));
+    assert_eq!(
+        (&claims["code_challenge_method"], &claims["scope"]),
+        (&json!("S256"), &json!("read write"))
+    );
+    assert_eq!(claims["exp"], start.expires_at / 1000);
+
+    let unsigned = json!({"request_object": true});
+    let error = begin(&client(&sandbox, &issuer, &unsigned), &json!({})).unwrap_err();
+    assert!(error.message().starts_with("private_key:"), "{error}");
+    let error = begin(&client(&sandbox, &json!({}), &wanted), &json!({})).unwrap_err();
+    assert!(error.message().starts_with("provider.issuer:"), "{error}");
+    let demanded = json!({"issuer": "https://as.example", "require_signed_request_object": true});
+    let error = begin(&client(&sandbox, &demanded, &json!({})), &json!({})).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidConfig);
 }
 
 // State and redirect URI

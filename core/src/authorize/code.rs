@@ -1,7 +1,7 @@
 //! The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636).
 
 use super::pending::Transaction;
-use super::{BeginOptions, id_token, pushed, scopes_with_offline, union};
+use super::{BeginOptions, id_token, pushed, scopes_with_offline, signed, union};
 use crate::clock::{UnixMillis, millis};
 use crate::config::Dpop;
 use crate::context::Context;
@@ -94,13 +94,26 @@ pub(super) async fn ask(
     if let Some(name) = options.parameters.keys().find(is_own) {
         return Err(invalid(AuthorizationUrlError::ReservedParameter(name.clone())));
     }
-    let Some(endpoint) = pushed::endpoint(context, provider)? else {
-        return Ok(Asked { url: renamed(request.url().map_err(invalid)?, names), open_by: None });
-    };
     let as_called =
         |(name, value): (String, String)| Some((own_name(names, &name)?.to_owned(), value));
     let parameters: Vec<_> =
         request.parameters().map_err(invalid)?.into_iter().filter_map(as_called).collect();
+    let object = signed::object(context, provider, transaction, &parameters)?;
+    let Some(endpoint) = pushed::endpoint(context, provider)? else {
+        let url = match &object {
+            Some(object) => request.url_of_object(object.expose()),
+            None => request.url(),
+        };
+        return Ok(Asked { url: renamed(url.map_err(invalid)?, names), open_by: None });
+    };
+    let parameters = match object {
+        // RFC 9126 section 3: beside it only what names and authenticates the client.
+        Some(object) => vec![
+            (provider.client_id_parameter.clone(), context.settings.client_id.clone()),
+            ("request".to_owned(), object.expose().to_owned()),
+        ],
+        None => parameters,
+    };
     let pushed = pushed::push(context, provider, endpoint, &parameters).await?;
     let url = request.url_of_pushed(&pushed.request_uri).map_err(invalid)?;
     let now = context.settings.now();

@@ -10,6 +10,7 @@ pub(crate) mod logout;
 pub(crate) mod loopback;
 mod pending;
 mod pushed;
+mod signed;
 mod temporary_credentials;
 
 use crate::config::Scopes;

@@ -33,6 +33,8 @@ pub struct Metadata {
     pub pushed_authorization_request_endpoint: Option<Url>,
     /// `require_pushed_authorization_requests` (RFC 9126).
     pub require_pushed_authorization_requests: bool,
+    /// `require_signed_request_object` (RFC 9101 section 10.5).
+    pub require_signed_request_object: bool,
     /// `registration_endpoint` (RFC 7591).
     pub registration_endpoint: Option<Url>,
     /// `jwks_uri`.
@@ -165,6 +167,7 @@ impl Metadata {
                 .url("pushed_authorization_request_endpoint")?,
             require_pushed_authorization_requests: document
                 .boolean("require_pushed_authorization_requests")?,
+            require_signed_request_object: document.boolean("require_signed_request_object")?,
             registration_endpoint: document.url("registration_endpoint")?,
             jwks_uri: document.url("jwks_uri")?,
             end_session_endpoint: document.url("end_session_endpoint")?,

@@ -122,6 +122,8 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
             || metadata.authorization_response_iss_parameter_supported,
         require_pushed_authorization_requests: known.require_pushed_authorization_requests
             || metadata.require_pushed_authorization_requests,
+        require_signed_request_object: known.require_signed_request_object
+            || metadata.require_signed_request_object,
         ..known
     };
     let supported = algorithms(&metadata.id_token_signing_alg_values_supported);

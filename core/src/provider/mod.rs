@@ -72,6 +72,8 @@ pub struct ProviderTable {
     pub pushed_authorization_request_endpoint: Option<String>,
     /// Whether it takes no authorization requests but pushed ones (RFC 9126 section 5).
     pub require_pushed_authorization_requests: bool,
+    /// Whether it takes no authorization requests but signed ones (RFC 9101 section 10.5).
+    pub require_signed_request_object: bool,
     /// Whether every callback names the issuer (RFC 9207 section 3): one that does not is refused.
     pub authorization_response_iss_parameter_supported: bool,
     /// What stands in endpoints as `{name}`, each with a sentence that says what it is; the configuration's
@@ -395,6 +397,7 @@ pub(crate) struct Provider {
     pub(crate) response: ResponseShape,
     pub(crate) iss_in_callback: bool,
     pub(crate) require_pushed_authorization_requests: bool,
+    pub(crate) require_signed_request_object: bool,
     pub(crate) dialect: Dialect,
 }
 
@@ -553,6 +556,7 @@ impl Provider {
             response,
             iss_in_callback: table.authorization_response_iss_parameter_supported,
             require_pushed_authorization_requests: table.require_pushed_authorization_requests,
+            require_signed_request_object: table.require_signed_request_object,
             dialect,
         })
     }
