@@ -22,7 +22,7 @@ if test "$PHP_EVERGRANT" != "no"; then
   if test "$PHP_EVERGRANT_TESTING" != "no"; then
     EVERGRANT_CPPFLAGS="$EVERGRANT_CPPFLAGS -DEVERGRANT_TESTING"
   fi
-  PHP_NEW_EXTENSION([evergrant], [evergrant.c client.c callbacks.c errors.c json.c results.c], [$ext_shared],,
+  PHP_NEW_EXTENSION([evergrant], [evergrant.c call.c client.c grant.c functions.c callbacks.c errors.c json.c results.c], [$ext_shared],,
     [-std=gnu11 -Wall -Wextra -Wno-unused-parameter $EVERGRANT_CPPFLAGS])
   PHP_ADD_EXTENSION_DEP([evergrant], [json])
 fi

@@ -93,15 +93,71 @@ namespace Evergrant {
          */
         public function __construct(#[\SensitiveParameter] array $config) {}
 
-        /** Options: scope, redirect_uri, prompt, reauthenticate, login_hint, parameters, browser_session, slot, timeout. */
+        /**
+         * Options: scope, incremental, resource, authorization_details, redirect_uri, prompt, reauthenticate, login_hint, parameters,
+         * browser_session, slot, timeout.
+         */
         public function begin(string $subject, array $options = []): Start {}
 
         /**
-         * Takes the callback as it came: a URL, a path with a query, or a query. Options: browser_session, timeout.
+         * Takes the callback as it came: a URL, a path with a query, or a query. Options: browser_session, state, timeout.
          *
          * @return array with subject, slot, grant_id, generation, scope, expires_at
          */
         public function finish(#[\SensitiveParameter] string $callback, array $options = []): array {}
+
+        /**
+         * Exchanges a code that came to the application another way than by a callback; that it is of $subject is for you to
+         * know. Options: redirect_uri (of the request that brought the code), code_verifier, scope, slot, timeout.
+         *
+         * @return array as finish() gives it
+         */
+        public function exchange(string $subject, #[\SensitiveParameter] string $code, #[\SensitiveParameter] array $options = []): array {}
+
+        /**
+         * How a grant stands, without asking the provider. Options are those of begin(); scopes that they name have to be granted.
+         *
+         * @return array with status (valid, refreshable, need_user), reason, missing_scope, and start: where to send the user
+         *     who is needed (url, state, expires_at), else null
+         */
+        public function check(string $subject, array $options = []): array {}
+
+        /**
+         * Begins to ask for consent on another device (RFC 8628). Options: scope, authorization_details, parameters, slot, timeout.
+         *
+         * @return array with state; to show to the user: user_code, verification_uri, verification_uri_complete (or null);
+         *     interval, expires_at
+         */
+        public function beginDevice(string $subject, array $options = []): array {}
+
+        /**
+         * Asks once whether the user has answered; before its time it asks nobody.
+         *
+         * @return array with finished, as finish() gives it, or null and poll_at
+         */
+        public function pollDevice(string $state): array {}
+
+        /** Polls until the user has answered, the codes have expired, or $timeout seconds are over; gives what finish() does. */
+        public function waitDevice(string $state, ?float $timeout = null): array {}
+
+        /**
+         * Stores the grant that a user's own password brings (RFC 6749 section 4.3), where legacy_grants of the configuration
+         * allows it. Options: username, password, slot, timeout.
+         */
+        public function grantByPassword(string $subject, #[\SensitiveParameter] array $options): array {}
+
+        /** Stores the grant that a PIN brings, which the user got at pinUrl(), where legacy_grants allows it. Options: pin, slot, timeout. */
+        public function grantByPin(string $subject, #[\SensitiveParameter] array $options): array {}
+
+        /** Where the provider shows a user the PIN that they copy. */
+        public function pinUrl(): string {}
+
+        /**
+         * Where to send a user's browser to end its session at the provider (OpenID Connect RP-Initiated Logout 1.0); it may hold
+         * the user's id_token, so it belongs into no log. The grant lives on. Options: subject, slot, post_logout_redirect_uri,
+         * state, timeout.
+         */
+        public function logoutUrl(array $options = []): string {}
 
         /** A handle; whether there is a grant shows at its first use. */
         public function grant(string $subject, string $slot = ""): Grant {}
@@ -182,6 +238,18 @@ namespace Evergrant {
         /** Refreshes where it is due. Options: force, timeout. */
         public function refresh(array $options = []): array {}
 
+        /** What the provider says about the user (OpenID Connect Core section 5.3): the claims as they came. Options: timeout. */
+        public function userinfo(array $options = []): array {}
+
+        /**
+         * What the provider says about one of the grant's tokens (RFC 7662): active, and all else as it came. Nothing is renewed
+         * for it. Options: token (access_token or refresh_token), timeout.
+         */
+        public function introspect(array $options = []): array {}
+
+        /** Which of these scopes, a list or a text with spaces between, were not granted; of the client's own without any. The provider is not asked. */
+        public function missingScope(array|string|null $scope = null): array {}
+
         /** Revokes at the provider and deletes. Options: force, timeout. */
         public function revoke(array $options = []): void {}
 
@@ -204,6 +272,8 @@ namespace Evergrant {
         public readonly string $url;
         public readonly string $state;
         public readonly float $expiresAt;
+        /** Until when the browser has to be there, where the provider says. */
+        public readonly ?float $openBy;
 
         private function __construct() {}
     }
@@ -244,6 +314,32 @@ namespace Evergrant {
      *     (promise), its verdict (passed, failed or skipped), expected, got, remark, milliseconds
      */
     function check_store(object $store, array $options = []): array {}
+
+    /**
+     * Registers a client at an issuer (RFC 7591), anew with each call. Options: issuer, metadata (what the client says about
+     * itself), software_statement, initial_access_token, allow_private_addresses, timeout.
+     *
+     * @return array with config (keys of a configuration, with the secret), client_secret_expires_at, registration_access_token,
+     *     registration_client_uri, metadata
+     */
+    function register(array $options): array {}
+
+    /**
+     * What an API says about itself and who gives tokens for it (RFC 9728). Options: url, challenge (values of WWW-Authenticate,
+     * a line each), allow_private_addresses, timeout.
+     *
+     * @return array with resource, authorization_servers, scopes_supported and so on
+     */
+    function protected_resource(array $options): array {}
+
+    /**
+     * Signs one OAuth 1.0a request (RFC 5849 section 3.1) for any HTTP client; nothing is stored or sent. Options: client_id,
+     * client_secret, private_key, private_key_passphrase, signature_method, parameters_in, realm, token, token_secret, query,
+     * form, body, parameters, nonce, timestamp, without_version.
+     *
+     * @return array with authorization (the header's value, or null), url, body (or null), base_string
+     */
+    function sign(string $method, string $url, array $options): array {}
 
 #ifdef EVERGRANT_TESTING
     /** Fails with the error of this number. */

@@ -1,9 +1,21 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 66ab11775c98d87b3d6ab9af5d6f959f3ca1e642 */
+ * Stub hash: 0823947816674542a896ac6bc1d9b587e07fdfb6 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_check_store, 0, 1, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, store, IS_OBJECT, 0)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_register, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, options, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_Evergrant_protected_resource arginfo_Evergrant_register
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_sign, 0, 3, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, method, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, url, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, options, IS_ARRAY, 0)
 ZEND_END_ARG_INFO()
 
 #if defined(EVERGRANT_TESTING)
@@ -100,6 +112,42 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_finish, 0
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
 ZEND_END_ARG_INFO()
 
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_exchange, 0, 2, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, subject, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, code, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_check, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, subject, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_Evergrant_Client_beginDevice arginfo_class_Evergrant_Client_check
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_pollDevice, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, state, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_waitDevice, 0, 1, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, state, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, timeout, IS_DOUBLE, 1, "null")
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_grantByPassword, 0, 2, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO(0, subject, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, options, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+
+#define arginfo_class_Evergrant_Client_grantByPin arginfo_class_Evergrant_Client_grantByPassword
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_pinUrl, 0, 0, IS_STRING, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Client_logoutUrl, 0, 0, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
+ZEND_END_ARG_INFO()
+
 ZEND_BEGIN_ARG_WITH_RETURN_OBJ_INFO_EX(arginfo_class_Evergrant_Client_grant, 0, 1, Evergrant\\Grant, 0)
 	ZEND_ARG_TYPE_INFO(0, subject, IS_STRING, 0)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, slot, IS_STRING, 0, "\"\"")
@@ -169,6 +217,14 @@ ZEND_END_ARG_INFO()
 
 #define arginfo_class_Evergrant_Grant_refresh arginfo_class_Evergrant_Client_due
 
+#define arginfo_class_Evergrant_Grant_userinfo arginfo_class_Evergrant_Client_due
+
+#define arginfo_class_Evergrant_Grant_introspect arginfo_class_Evergrant_Client_due
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Grant_missingScope, 0, 0, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_MASK(0, scope, MAY_BE_ARRAY|MAY_BE_STRING|MAY_BE_NULL, "null")
+ZEND_END_ARG_INFO()
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Grant_revoke, 0, 0, IS_VOID, 0)
 	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, options, IS_ARRAY, 0, "[]")
 ZEND_END_ARG_INFO()
@@ -177,14 +233,13 @@ ZEND_END_ARG_INFO()
 
 #define arginfo_class_Evergrant_Grant_inspect arginfo_class_Evergrant_Client_list
 
-ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Grant_export, 0, 0, IS_STRING, 0)
-ZEND_END_ARG_INFO()
+#define arginfo_class_Evergrant_Grant_export arginfo_class_Evergrant_Client_pinUrl
 
 #define arginfo_class_Evergrant_Start___construct arginfo_class_Evergrant_Grant___construct
 
 #define arginfo_class_Evergrant_AccessToken___construct arginfo_class_Evergrant_Grant___construct
 
-#define arginfo_class_Evergrant_AccessToken_token arginfo_class_Evergrant_Grant_export
+#define arginfo_class_Evergrant_AccessToken_token arginfo_class_Evergrant_Client_pinUrl
 
 #define arginfo_class_Evergrant_Response___construct arginfo_class_Evergrant_Grant___construct
 
@@ -193,6 +248,9 @@ ZEND_END_ARG_INFO()
 
 
 ZEND_FUNCTION(Evergrant_check_store);
+ZEND_FUNCTION(Evergrant_register);
+ZEND_FUNCTION(Evergrant_protected_resource);
+ZEND_FUNCTION(Evergrant_sign);
 #if defined(EVERGRANT_TESTING)
 ZEND_FUNCTION(Evergrant__testing_fail);
 #endif
@@ -202,6 +260,15 @@ ZEND_FUNCTION(Evergrant__testing_panic);
 ZEND_METHOD(Evergrant_Client, __construct);
 ZEND_METHOD(Evergrant_Client, begin);
 ZEND_METHOD(Evergrant_Client, finish);
+ZEND_METHOD(Evergrant_Client, exchange);
+ZEND_METHOD(Evergrant_Client, check);
+ZEND_METHOD(Evergrant_Client, beginDevice);
+ZEND_METHOD(Evergrant_Client, pollDevice);
+ZEND_METHOD(Evergrant_Client, waitDevice);
+ZEND_METHOD(Evergrant_Client, grantByPassword);
+ZEND_METHOD(Evergrant_Client, grantByPin);
+ZEND_METHOD(Evergrant_Client, pinUrl);
+ZEND_METHOD(Evergrant_Client, logoutUrl);
 ZEND_METHOD(Evergrant_Client, grant);
 ZEND_METHOD(Evergrant_Client, put);
 ZEND_METHOD(Evergrant_Client, list);
@@ -224,6 +291,9 @@ ZEND_METHOD(Evergrant_Grant, put);
 ZEND_METHOD(Evergrant_Grant, patch);
 ZEND_METHOD(Evergrant_Grant, delete);
 ZEND_METHOD(Evergrant_Grant, refresh);
+ZEND_METHOD(Evergrant_Grant, userinfo);
+ZEND_METHOD(Evergrant_Grant, introspect);
+ZEND_METHOD(Evergrant_Grant, missingScope);
 ZEND_METHOD(Evergrant_Grant, revoke);
 ZEND_METHOD(Evergrant_Grant, forget);
 ZEND_METHOD(Evergrant_Grant, inspect);
@@ -237,6 +307,9 @@ ZEND_METHOD(Evergrant_Response, json);
 
 static const zend_function_entry ext_functions[] = {
 	ZEND_NS_FALIAS("Evergrant", check_store, Evergrant_check_store, arginfo_Evergrant_check_store)
+	ZEND_NS_FALIAS("Evergrant", register, Evergrant_register, arginfo_Evergrant_register)
+	ZEND_NS_FALIAS("Evergrant", protected_resource, Evergrant_protected_resource, arginfo_Evergrant_protected_resource)
+	ZEND_NS_FALIAS("Evergrant", sign, Evergrant_sign, arginfo_Evergrant_sign)
 #if defined(EVERGRANT_TESTING)
 	ZEND_NS_FALIAS("Evergrant", _testing_fail, Evergrant__testing_fail, arginfo_Evergrant__testing_fail)
 #endif
@@ -271,6 +344,15 @@ static const zend_function_entry class_Evergrant_Client_methods[] = {
 	ZEND_ME(Evergrant_Client, __construct, arginfo_class_Evergrant_Client___construct, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, begin, arginfo_class_Evergrant_Client_begin, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, finish, arginfo_class_Evergrant_Client_finish, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, exchange, arginfo_class_Evergrant_Client_exchange, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, check, arginfo_class_Evergrant_Client_check, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, beginDevice, arginfo_class_Evergrant_Client_beginDevice, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, pollDevice, arginfo_class_Evergrant_Client_pollDevice, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, waitDevice, arginfo_class_Evergrant_Client_waitDevice, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, grantByPassword, arginfo_class_Evergrant_Client_grantByPassword, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, grantByPin, arginfo_class_Evergrant_Client_grantByPin, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, pinUrl, arginfo_class_Evergrant_Client_pinUrl, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Client, logoutUrl, arginfo_class_Evergrant_Client_logoutUrl, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, grant, arginfo_class_Evergrant_Client_grant, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, put, arginfo_class_Evergrant_Client_put, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Client, list, arginfo_class_Evergrant_Client_list, ZEND_ACC_PUBLIC)
@@ -298,6 +380,9 @@ static const zend_function_entry class_Evergrant_Grant_methods[] = {
 	ZEND_ME(Evergrant_Grant, patch, arginfo_class_Evergrant_Grant_patch, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, delete, arginfo_class_Evergrant_Grant_delete, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, refresh, arginfo_class_Evergrant_Grant_refresh, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Grant, userinfo, arginfo_class_Evergrant_Grant_userinfo, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Grant, introspect, arginfo_class_Evergrant_Grant_introspect, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Grant, missingScope, arginfo_class_Evergrant_Grant_missingScope, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, revoke, arginfo_class_Evergrant_Grant_revoke, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, forget, arginfo_class_Evergrant_Grant_forget, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, inspect, arginfo_class_Evergrant_Grant_inspect, ZEND_ACC_PUBLIC)
@@ -477,6 +562,14 @@ static zend_class_entry *register_class_Evergrant_Client(void)
 
 	zend_add_parameter_attribute(zend_hash_str_find_ptr(&class_entry->function_table, "finish", sizeof("finish") - 1), 0, ZSTR_KNOWN(ZEND_STR_SENSITIVEPARAMETER), 0);
 
+	zend_add_parameter_attribute(zend_hash_str_find_ptr(&class_entry->function_table, "exchange", sizeof("exchange") - 1), 1, ZSTR_KNOWN(ZEND_STR_SENSITIVEPARAMETER), 0);
+
+	zend_add_parameter_attribute(zend_hash_str_find_ptr(&class_entry->function_table, "exchange", sizeof("exchange") - 1), 2, ZSTR_KNOWN(ZEND_STR_SENSITIVEPARAMETER), 0);
+
+	zend_add_parameter_attribute(zend_hash_str_find_ptr(&class_entry->function_table, "grantbypassword", sizeof("grantbypassword") - 1), 1, ZSTR_KNOWN(ZEND_STR_SENSITIVEPARAMETER), 0);
+
+	zend_add_parameter_attribute(zend_hash_str_find_ptr(&class_entry->function_table, "grantbypin", sizeof("grantbypin") - 1), 1, ZSTR_KNOWN(ZEND_STR_SENSITIVEPARAMETER), 0);
+
 	zend_add_parameter_attribute(zend_hash_str_find_ptr(&class_entry->function_table, "put", sizeof("put") - 1), 1, ZSTR_KNOWN(ZEND_STR_SENSITIVEPARAMETER), 0);
 
 	return class_entry;
@@ -537,6 +630,12 @@ static zend_class_entry *register_class_Evergrant_Start(void)
 	zend_string *property_expiresAt_name = zend_string_init("expiresAt", sizeof("expiresAt") - 1, 1);
 	zend_declare_typed_property(class_entry, property_expiresAt_name, &property_expiresAt_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_DOUBLE));
 	zend_string_release(property_expiresAt_name);
+
+	zval property_openBy_default_value;
+	ZVAL_UNDEF(&property_openBy_default_value);
+	zend_string *property_openBy_name = zend_string_init("openBy", sizeof("openBy") - 1, 1);
+	zend_declare_typed_property(class_entry, property_openBy_name, &property_openBy_default_value, ZEND_ACC_PUBLIC|ZEND_ACC_READONLY, NULL, (zend_type) ZEND_TYPE_INIT_MASK(MAY_BE_DOUBLE|MAY_BE_NULL));
+	zend_string_release(property_openBy_name);
 
 	return class_entry;
 }

@@ -45,7 +45,7 @@ static void times_to_seconds(HashTable *array)
 			SEPARATE_ARRAY(value);
 			times_to_seconds(Z_ARRVAL_P(value));
 		} else if (key && Z_TYPE_P(value) == IS_LONG &&
-				(zend_string_equals_literal(key, "at") ||
+				(zend_string_equals_literal(key, "at") || zend_string_equals_literal(key, "open_by") ||
 					(ZSTR_LEN(key) > 3 && !strcmp(ZSTR_VAL(key) + ZSTR_LEN(key) - 3, "_at")))) {
 			ZVAL_DOUBLE(value, evergrant_seconds(Z_LVAL_P(value)));
 		}
@@ -64,5 +64,12 @@ void evergrant_json_text_to_array(zval *array, const char *text, size_t length)
 void evergrant_json_to_array(zval *array, evergrant_string *json)
 {
 	evergrant_json_text_to_array(array, evergrant_string_data(json), evergrant_string_length(json));
+	evergrant_string_free(json);
+}
+
+void evergrant_json_as_it_came(zval *array, evergrant_string *json)
+{
+	php_json_decode_ex(array, evergrant_string_data(json), evergrant_string_length(json), PHP_JSON_OBJECT_AS_ARRAY,
+		PHP_JSON_PARSER_DEFAULT_DEPTH);
 	evergrant_string_free(json);
 }

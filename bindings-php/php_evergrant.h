@@ -39,8 +39,24 @@ static inline evergrant_client_object *evergrant_client_of(zend_object *object)
 	return (evergrant_client_object *)((char *)object - XtOffsetOf(evergrant_client_object, std));
 }
 
-/* client.c */
+/* client.c, grant.c */
 void evergrant_client_minit(void);
+void evergrant_grant_minit(void);
+
+/* call.c */
+
+/* Whether a call succeeded; throws what it failed with. */
+bool evergrant_succeeded(evergrant_client_object *self, evergrant_status status, evergrant_error **error);
+/* Lets what PHP code began inside the call, and the library must not see, take its course: exit(), a fatal error, what the
+ * listener threw. */
+void evergrant_resume(evergrant_client_object *self);
+void evergrant_release_thrown(zend_object **thrown);
+/* Options as JSON, NULL where there are none; false after throwing. */
+bool evergrant_options_of(HashTable *options, zend_string **json);
+/* The option body, which goes beside the JSON, NULL where there is none; false after throwing. */
+bool evergrant_body_of(HashTable *options, zend_string **body);
+const char *evergrant_text_of(zend_string *json);
+void evergrant_release_text(zend_string *json);
 
 /* callbacks.c: calls from the library into PHP. */
 
@@ -64,6 +80,7 @@ void evergrant_results_minit(void);
 void evergrant_start_to_object(zval *object, evergrant_start *start);
 void evergrant_token_to_object(zval *object, evergrant_token *token);
 void evergrant_response_to_object(zval *object, evergrant_response *response);
+void evergrant_string_to_text(zval *text, evergrant_string *string);
 void evergrant_headers_to_array(zval *array, evergrant_headers *headers);
 
 /* json.c */
@@ -74,6 +91,8 @@ zend_string *evergrant_json_encode(zval *value);
 zend_string *evergrant_json_of(HashTable *array);
 /* A JSON object or list as a PHP array; times (keys that end in _at) become Unix seconds. Frees the text. */
 void evergrant_json_to_array(zval *array, evergrant_string *json);
+/* The same for what is not the library's own: its times stay as they are. Frees the text. */
+void evergrant_json_as_it_came(zval *array, evergrant_string *json);
 void evergrant_json_text_to_array(zval *array, const char *text, size_t length);
 /* Unix milliseconds as Unix seconds. */
 double evergrant_seconds(int64_t unix_ms);

@@ -15,6 +15,12 @@ void evergrant_start_to_object(zval *object, evergrant_start *start)
 	zend_update_property_string(evergrant_start_ce, target, ZEND_STRL("state"), evergrant_start_state(start));
 	zend_update_property_double(
 		evergrant_start_ce, target, ZEND_STRL("expiresAt"), evergrant_seconds(evergrant_start_expires_at(start)));
+	if (evergrant_start_open_by(start)) {
+		zend_update_property_double(
+			evergrant_start_ce, target, ZEND_STRL("openBy"), evergrant_seconds(evergrant_start_open_by(start)));
+	} else {
+		zend_update_property_null(evergrant_start_ce, target, ZEND_STRL("openBy"));
+	}
 	evergrant_start_free(start);
 }
 
@@ -77,6 +83,12 @@ ZEND_METHOD(Evergrant_AccessToken, token)
 ZEND_METHOD(Evergrant_Start, __construct)
 {
 	ZEND_PARSE_PARAMETERS_NONE();
+}
+
+void evergrant_string_to_text(zval *text, evergrant_string *string)
+{
+	ZVAL_STRINGL(text, evergrant_string_data(string), evergrant_string_length(string));
+	evergrant_string_free(string);
 }
 
 void evergrant_headers_to_array(zval *array, evergrant_headers *headers)

@@ -234,8 +234,45 @@ void evergrant_client_free(struct evergrant_client *client);
 // store is yours.
 enum evergrant_status evergrant_client_poll(const struct evergrant_client *client, struct evergrant_error **error);
 
+// Stores tokens got elsewhere. `tokens_json` has the keys `access_token`, `token_secret` (OAuth 1.0a), `token_type`,
+// `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`; or `document`, as `evergrant export`
+// or another program gave it, and `slot`. `inspection_json` may be NULL.
+enum evergrant_status evergrant_client_put(const struct evergrant_client *client,
+                                           const char *subject,
+                                           const char *tokens_json,
+                                           struct evergrant_string **inspection_json,
+                                           struct evergrant_error **error);
+
+// Gets the grants whose time for a renewal has come, as a JSON list: `subject`, `slot`, `grant_id`, `generation`, `due_for`
+// (`expiry`, `keepalive`, `revocation`), `expires_at`, `keepalive_at`, `retry_at`. Nothing is decrypted for it. `options_json`
+// may be NULL; its keys are `within` (seconds), `limit`, `after` (`subject` and `slot` of the last of the list before).
+enum evergrant_status evergrant_client_due(const struct evergrant_client *client,
+                                           const char *options_json,
+                                           struct evergrant_string **due_json,
+                                           struct evergrant_error **error);
+
+// Renews the grants that are due, each once however many processes do this at the same time. `options_json` may be NULL;
+// its keys are `within` (seconds), `concurrency`, `limit`. `report_json` may be NULL; it gets an object with the numbers
+// `refreshed`, `renewed_elsewhere`, `in_back_off`, `skipped`, `revoked`, `cleared`, the lists `needs_consent` and `failed`, and
+// `stopped`, which is null or says why the rest was left for a later call.
+enum evergrant_status evergrant_client_refresh_due(const struct evergrant_client *client,
+                                                   const char *options_json,
+                                                   struct evergrant_string **report_json,
+                                                   struct evergrant_error **error);
+
+// Gets every grant of this client in the store, as a JSON list of what `evergrant_client_inspect` gives.
+enum evergrant_status evergrant_client_list(const struct evergrant_client *client,
+                                            struct evergrant_string **list_json,
+                                            struct evergrant_error **error);
+
+// For tests only: stops the client's clock at `*unix_ms` (Unix milliseconds), or gives it back the real time for NULL.
+enum evergrant_status evergrant_client_testing_set_clock(const struct evergrant_client *client,
+                                                         const int64_t *unix_ms,
+                                                         struct evergrant_error **error);
+
 // Begins an authorization: send the user's browser to `evergrant_start_url(*start)`. `options_json` may be NULL; its keys
-// are `scope`, `redirect_uri`, `prompt`, `reauthenticate`, `login_hint`, `parameters`, `browser_session`, `slot`, `timeout` (seconds).
+// are `scope`, `incremental`, `resource`, `authorization_details`, `redirect_uri`, `prompt`, `reauthenticate`, `login_hint`,
+// `parameters`, `browser_session`, `slot`, `timeout` (seconds).
 enum evergrant_status evergrant_client_begin(const struct evergrant_client *client,
                                              const char *subject,
                                              const char *options_json,
@@ -243,13 +280,113 @@ enum evergrant_status evergrant_client_begin(const struct evergrant_client *clie
                                              struct evergrant_error **error);
 
 // Ends an authorization with the callback as it came: a URL, a path with a query, or a query. `options_json` may be NULL;
-// its keys are `browser_session`, `timeout`. `finished_json` may be NULL; it gets an object with `subject`, `slot`,
+// its keys are `browser_session`, `state`, `timeout`. `finished_json` may be NULL; it gets an object with `subject`, `slot`,
 // `grant_id`, `generation`, `scope`, `expires_at` (Unix milliseconds).
 enum evergrant_status evergrant_client_finish(const struct evergrant_client *client,
                                               const char *callback,
                                               const char *options_json,
                                               struct evergrant_string **finished_json,
                                               struct evergrant_error **error);
+
+// Exchanges a code that came to the application another way than by a callback; that it is of `subject` is for you to know.
+// `options_json` may be NULL; its keys are `redirect_uri` (of the request that brought the code), `code_verifier`, `scope`, `slot`,
+// `timeout`. `finished_json` is as for `evergrant_client_finish`.
+enum evergrant_status evergrant_client_exchange(const struct evergrant_client *client,
+                                                const char *subject,
+                                                const char *authorization_code,
+                                                const char *options_json,
+                                                struct evergrant_string **finished_json,
+                                                struct evergrant_error **error);
+
+// Looks how a grant stands, without asking the provider. `options_json` is as for `evergrant_client_begin`; scopes that it names
+// have to be granted. `standing_json` gets an object with `status` (`valid`, `refreshable`, `need_user`), `reason`, `missing_scope`,
+// and `start`, which is null or, where the user is needed, what `evergrant_client_begin` gives: `url`, `state`, `expires_at`.
+enum evergrant_status evergrant_client_check(const struct evergrant_client *client,
+                                             const char *subject,
+                                             const char *options_json,
+                                             struct evergrant_string **standing_json,
+                                             struct evergrant_error **error);
+
+// Begins to ask for consent on another device (RFC 8628). `options_json` may be NULL; its keys are `scope`, `authorization_details`,
+// `parameters`, `slot`, `timeout`. `start_json` gets an object with `state`, `user_code` and `verification_uri` (to show to the user),
+// `verification_uri_complete` (or null), `interval` (seconds), `expires_at`.
+enum evergrant_status evergrant_client_begin_device(const struct evergrant_client *client,
+                                                    const char *subject,
+                                                    const char *options_json,
+                                                    struct evergrant_string **start_json,
+                                                    struct evergrant_error **error);
+
+// Asks once whether the user has answered; before its time it asks nobody. `poll_json` gets an object with `finished`, which is as
+// for `evergrant_client_finish`, or null and `poll_at`, when to poll again.
+enum evergrant_status evergrant_client_poll_device(const struct evergrant_client *client,
+                                                   const char *state,
+                                                   struct evergrant_string **poll_json,
+                                                   struct evergrant_error **error);
+
+// Polls until the user has answered or the codes have expired; no longer than `*timeout` seconds, where that is not NULL.
+// `finished_json` is as for `evergrant_client_finish`.
+enum evergrant_status evergrant_client_wait_device(const struct evergrant_client *client,
+                                                   const char *state,
+                                                   const double *timeout,
+                                                   struct evergrant_string **finished_json,
+                                                   struct evergrant_error **error);
+
+// Stores the grant that a user's own password brings (RFC 6749 section 4.3), where `legacy_grants` of the configuration allows it.
+// `options_json` has the keys `username`, `password`, `slot`, `timeout`. `inspection_json` gets what `evergrant_client_inspect` gives.
+enum evergrant_status evergrant_client_grant_by_password(const struct evergrant_client *client,
+                                                         const char *subject,
+                                                         const char *options_json,
+                                                         struct evergrant_string **inspection_json,
+                                                         struct evergrant_error **error);
+
+// Stores the grant that a PIN brings, which the user got at `evergrant_client_pin_url`, where `legacy_grants` allows it.
+// `options_json` has the keys `pin`, `slot`, `timeout`. `inspection_json` gets what `evergrant_client_inspect` gives.
+enum evergrant_status evergrant_client_grant_by_pin(const struct evergrant_client *client,
+                                                    const char *subject,
+                                                    const char *options_json,
+                                                    struct evergrant_string **inspection_json,
+                                                    struct evergrant_error **error);
+
+// Gets the address at which the provider shows a user the PIN that they copy.
+enum evergrant_status evergrant_client_pin_url(const struct evergrant_client *client,
+                                               struct evergrant_string **url,
+                                               struct evergrant_error **error);
+
+// Gets the address to which a user's browser is sent to end its session at the provider (OpenID Connect RP-Initiated Logout 1.0). It
+// may hold the user's `id_token`, so it belongs into no log. The grant lives on. `options_json` may be NULL; its keys are `subject`,
+// `slot`, `post_logout_redirect_uri`, `state`, `timeout`.
+enum evergrant_status evergrant_client_logout_url(const struct evergrant_client *client,
+                                                  const char *options_json,
+                                                  struct evergrant_string **url,
+                                                  struct evergrant_error **error);
+
+// What the failed call returned; `EVERGRANT_OK` for NULL.
+enum evergrant_status evergrant_error_status(const struct evergrant_error *error);
+
+// The text form of the status, such as `needs_consent`; NULL for NULL.
+const char *evergrant_error_code(const struct evergrant_error *error);
+
+// What was wrong, where, and what was expected, for people; NULL for NULL.
+const char *evergrant_error_message(const struct evergrant_error *error);
+
+// A stable word that says more than the code, such as `revoked` for `needs_consent`; NULL where there is none.
+const char *evergrant_error_reason(const struct evergrant_error *error);
+
+// Whether the same call may succeed later without anybody changing anything.
+bool evergrant_error_is_retryable(const struct evergrant_error *error);
+
+// Unix time in milliseconds before which no attempt will be made; 0 where it is not known.
+int64_t evergrant_error_retry_at(const struct evergrant_error *error);
+
+// HTTP status of the provider's answer; 0 where there was none.
+uint16_t evergrant_error_http_status(const struct evergrant_error *error);
+
+// All of it as a JSON object: `code`, `message`, `retryable` and, where known, `retry_at`, `status_at`, `reason`, `provider`,
+// `subject`, `status`, `error`, `error_description` (the last two are the provider's own words, RFC 6749 section 5.2).
+const char *evergrant_error_json(const struct evergrant_error *error);
+
+// Frees an error; NULL is fine.
+void evergrant_error_free(struct evergrant_error *error);
 
 // Gets a token that may be used now, refreshed where it is due. `slot` may be NULL, which is the subject's ordinary
 // grant. `options_json` may be NULL; its keys are `min_valid`, `timeout` (seconds), and `resource` (RFC 8707) and `scope`
@@ -301,6 +438,33 @@ enum evergrant_status evergrant_client_refresh(const struct evergrant_client *cl
                                                struct evergrant_string **inspection_json,
                                                struct evergrant_error **error);
 
+// Asks the provider about the user (OpenID Connect Core section 5.3). `options_json` may be NULL; its key is `timeout`. `claims_json`
+// gets the claims as they came.
+enum evergrant_status evergrant_client_userinfo(const struct evergrant_client *client,
+                                                const char *subject,
+                                                const char *slot,
+                                                const char *options_json,
+                                                struct evergrant_string **claims_json,
+                                                struct evergrant_error **error);
+
+// Asks the provider about one of the grant's tokens (RFC 7662); nothing is renewed for it. `options_json` may be NULL; its keys are
+// `token` (`access_token`, the default, or `refresh_token`) and `timeout`. `introspection_json` gets `active` and all else as it came.
+enum evergrant_status evergrant_client_introspect(const struct evergrant_client *client,
+                                                  const char *subject,
+                                                  const char *slot,
+                                                  const char *options_json,
+                                                  struct evergrant_string **introspection_json,
+                                                  struct evergrant_error **error);
+
+// Gets the scopes that were not granted, as a JSON list: of those in `scope`, with spaces between; where it is NULL, of the
+// client's own. The provider is not asked.
+enum evergrant_status evergrant_client_missing_scope(const struct evergrant_client *client,
+                                                     const char *subject,
+                                                     const char *slot,
+                                                     const char *scope,
+                                                     struct evergrant_string **missing_json,
+                                                     struct evergrant_error **error);
+
 // Revokes the grant at the provider (RFC 7009) and deletes it. `options_json` may be NULL; its keys are `force` (delete
 // it here even where the provider cannot be told), `timeout`.
 enum evergrant_status evergrant_client_revoke(const struct evergrant_client *client,
@@ -331,69 +495,20 @@ enum evergrant_status evergrant_client_export(const struct evergrant_client *cli
                                               struct evergrant_string **document,
                                               struct evergrant_error **error);
 
-// Stores tokens got elsewhere. `tokens_json` has the keys `access_token`, `token_secret` (OAuth 1.0a), `token_type`,
-// `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`; or `document`, as `evergrant export`
-// or another program gave it, and `slot`. `inspection_json` may be NULL.
-enum evergrant_status evergrant_client_put(const struct evergrant_client *client,
-                                           const char *subject,
-                                           const char *tokens_json,
-                                           struct evergrant_string **inspection_json,
-                                           struct evergrant_error **error);
+// Registers a client at an issuer (RFC 7591), anew with each call. `options_json` has the keys `issuer`, `metadata` (what the client
+// says about itself), `software_statement`, `initial_access_token`, `allow_private_addresses`, `timeout`. `registered_json` gets an
+// object with `config` (keys of a configuration, with the secret), `client_secret_expires_at`, `registration_access_token`,
+// `registration_client_uri` and `metadata`.
+enum evergrant_status evergrant_register(const char *options_json,
+                                         struct evergrant_string **registered_json,
+                                         struct evergrant_error **error);
 
-// Gets the grants whose time for a renewal has come, as a JSON list: `subject`, `slot`, `grant_id`, `generation`, `due_for`
-// (`expiry`, `keepalive`, `revocation`), `expires_at`, `keepalive_at`, `retry_at`. Nothing is decrypted for it. `options_json`
-// may be NULL; its keys are `within` (seconds), `limit`, `after` (`subject` and `slot` of the last of the list before).
-enum evergrant_status evergrant_client_due(const struct evergrant_client *client,
-                                           const char *options_json,
-                                           struct evergrant_string **due_json,
-                                           struct evergrant_error **error);
-
-// Renews the grants that are due, each once however many processes do this at the same time. `options_json` may be NULL;
-// its keys are `within` (seconds), `concurrency`, `limit`. `report_json` may be NULL; it gets an object with the numbers
-// `refreshed`, `renewed_elsewhere`, `in_back_off`, `skipped`, `revoked`, `cleared`, the lists `needs_consent` and `failed`, and
-// `stopped`, which is null or says why the rest was left for a later call.
-enum evergrant_status evergrant_client_refresh_due(const struct evergrant_client *client,
-                                                   const char *options_json,
-                                                   struct evergrant_string **report_json,
+// Asks what an API says about itself and who gives tokens for it (RFC 9728). `options_json` has the keys `url`, `challenge` (values of
+// `WWW-Authenticate`, a line each), `allow_private_addresses`, `timeout`. `resource_json` gets an object with `resource`,
+// `authorization_servers`, `scopes_supported` and so on.
+enum evergrant_status evergrant_protected_resource(const char *options_json,
+                                                   struct evergrant_string **resource_json,
                                                    struct evergrant_error **error);
-
-// Gets every grant of this client in the store, as a JSON list of what `evergrant_client_inspect` gives.
-enum evergrant_status evergrant_client_list(const struct evergrant_client *client,
-                                            struct evergrant_string **list_json,
-                                            struct evergrant_error **error);
-
-// For tests only: stops the client's clock at `*unix_ms` (Unix milliseconds), or gives it back the real time for NULL.
-enum evergrant_status evergrant_client_testing_set_clock(const struct evergrant_client *client,
-                                                         const int64_t *unix_ms,
-                                                         struct evergrant_error **error);
-
-// What the failed call returned; `EVERGRANT_OK` for NULL.
-enum evergrant_status evergrant_error_status(const struct evergrant_error *error);
-
-// The text form of the status, such as `needs_consent`; NULL for NULL.
-const char *evergrant_error_code(const struct evergrant_error *error);
-
-// What was wrong, where, and what was expected, for people; NULL for NULL.
-const char *evergrant_error_message(const struct evergrant_error *error);
-
-// A stable word that says more than the code, such as `revoked` for `needs_consent`; NULL where there is none.
-const char *evergrant_error_reason(const struct evergrant_error *error);
-
-// Whether the same call may succeed later without anybody changing anything.
-bool evergrant_error_is_retryable(const struct evergrant_error *error);
-
-// Unix time in milliseconds before which no attempt will be made; 0 where it is not known.
-int64_t evergrant_error_retry_at(const struct evergrant_error *error);
-
-// HTTP status of the provider's answer; 0 where there was none.
-uint16_t evergrant_error_http_status(const struct evergrant_error *error);
-
-// All of it as a JSON object: `code`, `message`, `retryable` and, where known, `retry_at`, `status_at`, `reason`, `provider`,
-// `subject`, `status`, `error`, `error_description` (the last two are the provider's own words, RFC 6749 section 5.2).
-const char *evergrant_error_json(const struct evergrant_error *error);
-
-// Frees an error; NULL is fine.
-void evergrant_error_free(struct evergrant_error *error);
 
 // The text, UTF-8 and NUL-terminated, until it is freed; NULL for NULL.
 const char *evergrant_string_data(const struct evergrant_string *string);
@@ -412,6 +527,9 @@ const char *evergrant_start_state(const struct evergrant_start *start);
 
 // Until when the callback is taken, in Unix milliseconds.
 int64_t evergrant_start_expires_at(const struct evergrant_start *start);
+
+// Until when the browser has to be there, in Unix milliseconds, where the provider says (RFC 9126 section 2.2); else 0.
+int64_t evergrant_start_open_by(const struct evergrant_start *start);
 
 // Frees a start; NULL is fine.
 void evergrant_start_free(struct evergrant_start *start);
@@ -457,6 +575,19 @@ const char *evergrant_response_url(const struct evergrant_response *response);
 
 // Frees a response with its headers and body; NULL is fine.
 void evergrant_response_free(struct evergrant_response *response);
+
+// Signs one OAuth 1.0a request (RFC 5849 section 3.1) for use with any HTTP client; nothing is stored or sent. `options_json` has the
+// keys `client_id`, `client_secret`, `private_key`, `private_key_passphrase`, `signature_method`, `parameters_in`, `realm`, `token`,
+// `token_secret`, `query`, `form`, `parameters`, `nonce`, `timestamp`, `without_version`. `body` is one that `oauth_body_hash` is to
+// cover, or NULL. `signed_json` gets an object with `authorization` (the header's value, or null), `url`, `body` (or null),
+// `base_string`.
+enum evergrant_status evergrant_sign(const char *method,
+                                     const char *url,
+                                     const char *options_json,
+                                     const uint8_t *body,
+                                     size_t body_length,
+                                     struct evergrant_string **signed_json,
+                                     struct evergrant_error **error);
 
 // The text form of a status, the same in every language, such as `needs_consent`; NULL for `EVERGRANT_OK` and for a
 // number that is none. It lives as long as the program.

@@ -3,7 +3,8 @@
 
 use crate::error::ErrorHandle;
 use crate::status::Status;
-use evergrant::{Code, Error, Result, guard};
+use evergrant::{Code, Error, Result, guard, options_from_json};
+use serde::de::DeserializeOwned;
 use std::ffi::{CStr, CString, c_char};
 
 /// Runs the body of an exported function; what it fails with goes to `error`, unless that is NULL.
@@ -69,6 +70,15 @@ pub(crate) unsafe fn optional_text<'a>(
     // SAFETY: the caller gives NULL or text that ends with a NUL character.
     let text = unsafe { CStr::from_ptr(pointer) };
     text.to_str().map(Some).map_err(|_| invalid(name, "is not UTF-8; expected UTF-8 text"))
+}
+
+/// Options as a JSON text; NULL is none.
+pub(crate) unsafe fn options<T: DeserializeOwned + Default>(
+    json: *const c_char,
+    name: &str,
+) -> Result<T> {
+    // SAFETY: passed on from the caller.
+    options_from_json(unsafe { optional_text(json, name) }?.unwrap_or_default())
 }
 
 /// Bytes with their length; NULL is none, whatever the length.

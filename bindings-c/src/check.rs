@@ -1,12 +1,12 @@
 //! A store written in C, held to its promises.
 
-use crate::border::{call, give, invalid, optional_text, place};
+use crate::border::{call, give, invalid, options, place};
 use crate::environment::{EnvironmentTable, Hooks};
 use crate::error::ErrorHandle;
 use crate::results::TextHandle;
 use crate::status::Status;
 use crate::store::StoreTable;
-use evergrant::{StoreCheck, options_from_json};
+use evergrant::StoreCheck;
 use std::ffi::c_char;
 use std::ptr;
 
@@ -37,14 +37,12 @@ pub unsafe extern "C" fn evergrant_store_check(
             return Err(invalid("store", "is NULL; expected a table of functions"));
         };
         // SAFETY: passed on from the caller.
-        let (output, options) = unsafe {
-            (place(report_json, "report_json")?, optional_text(options_json, "options_json")?)
-        };
-        let check = StoreCheck::new(store, None, &options_from_json(options.unwrap_or_default())?)?;
+        let (output, given) =
+            unsafe { (place(report_json, "report_json")?, options(options_json, "options_json")?) };
+        let check = StoreCheck::new(store, None, &given)?;
         let thread = check.calling_thread().expect("this store is called on the waiting thread");
         let report = thread.wait_serving(check.run(), &mut |call| table.serve(call))?;
-        let report = serde_json::to_string(&report).expect("a report is plain data");
-        give(output, TextHandle::new(&report));
+        give(output, TextHandle::of_json(&report));
         Ok(())
     };
     // SAFETY: passed on from the caller.

@@ -1,16 +1,15 @@
-//! The client and its operations: each converts, makes one call into the crate `evergrant`, and maps the result.
+//! The client: opened, closed, and all its grants. Each function converts, makes one call into the crate `evergrant`, and maps the
+//! result.
 
-use crate::border::{call, free, give, handle, optional_bytes, optional_text, place, text};
+use crate::border::{call, free, give, handle, options, place, text};
 use crate::environment::{EnvironmentTable, Hooks};
 use crate::error::ErrorHandle;
-use crate::results::{HeadersHandle, ResponseHandle, StartHandle, TextHandle, TokenHandle};
+use crate::results::TextHandle;
 use crate::status::Status;
-use evergrant::{ApiRequest, Client, Config, Grant, Result, guard, options_from_json};
+use evergrant::{Client, Config, Result, guard, options_from_json};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::ffi::c_char;
 use std::future::Future;
-use std::ptr;
 
 /// One registration at one provider, with its store. It may be used by several threads at once, and after `fork()` in
 /// the child too.
@@ -21,6 +20,10 @@ pub struct ClientHandle {
 }
 
 impl ClientHandle {
+    pub(crate) fn core(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Waits on this thread; serves the calls of the application's store, and delivers events, meanwhile.
     pub(crate) fn wait<T: Send + 'static>(
         &self,
@@ -47,31 +50,28 @@ impl ClientHandle {
     }
 }
 
-unsafe fn grant(
-    client: &ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-) -> Result<Grant> {
+/// A call whose result is a JSON text, which the caller may not want: `operation` reads the arguments and gives the work.
+pub(crate) unsafe fn ask<
+    T: Serialize + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+>(
+    client: *const ClientHandle,
+    json: *mut *mut TextHandle,
+    error: *mut *mut ErrorHandle,
+    operation: impl FnOnce(&ClientHandle) -> Result<F>,
+) -> Status {
+    let body = || {
+        // SAFETY: passed on from the caller.
+        let client = unsafe { handle(client, "client") }?;
+        let result = client.wait(operation(client)?)?;
+        // SAFETY: the caller gives NULL or a place that it may write to.
+        if let Some(output) = unsafe { json.as_mut() } {
+            give(output, TextHandle::of_json(&result));
+        }
+        Ok(())
+    };
     // SAFETY: passed on from the caller.
-    let (subject, slot) = unsafe { (text(subject, "subject")?, optional_text(slot, "slot")?) };
-    Ok(match slot {
-        None => client.client.grant(subject),
-        Some(slot) => client.client.grant_slot(subject, slot),
-    })
-}
-
-unsafe fn options<T: DeserializeOwned + Default>(json: *const c_char, name: &str) -> Result<T> {
-    // SAFETY: passed on from the caller.
-    options_from_json(unsafe { optional_text(json, name) }?.unwrap_or_default())
-}
-
-/// Gives a result as a JSON text, unless the caller does not want it.
-unsafe fn give_json(output: *mut *mut TextHandle, result: &impl Serialize) {
-    // SAFETY: the caller gives NULL or a place that it may write to.
-    if let Some(output) = unsafe { output.as_mut() } {
-        let json = serde_json::to_string(result).expect("a result is plain data");
-        give(output, TextHandle::new(&json));
-    }
+    unsafe { call(error, body) }
 }
 
 /// Opens a client. `config_json` is an object with the keys of the user guide (`provider`, `client_id`, `store`, …);
@@ -132,287 +132,6 @@ pub unsafe extern "C" fn evergrant_client_poll(
     unsafe { call(error, || handle(client, "client")?.wait(async { Ok(()) })) }
 }
 
-/// Begins an authorization: send the user's browser to `evergrant_start_url(*start)`. `options_json` may be NULL; its keys
-/// are `scope`, `redirect_uri`, `prompt`, `reauthenticate`, `login_hint`, `parameters`, `browser_session`, `slot`, `timeout` (seconds).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_begin(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    options_json: *const c_char,
-    start: *mut *mut StartHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let (client, output) = unsafe { (handle(client, "client")?, place(start, "start")?) };
-        // SAFETY: passed on from the caller.
-        let (subject, options) = unsafe {
-            (text(subject, "subject")?.to_owned(), options(options_json, "options_json")?)
-        };
-        let core = client.client.clone();
-        let start = client.wait(async move { core.begin(&subject, options).await })?;
-        give(output, StartHandle::new(&start));
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Ends an authorization with the callback as it came: a URL, a path with a query, or a query. `options_json` may be NULL;
-/// its keys are `browser_session`, `timeout`. `finished_json` may be NULL; it gets an object with `subject`, `slot`,
-/// `grant_id`, `generation`, `scope`, `expires_at` (Unix milliseconds).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_finish(
-    client: *const ClientHandle,
-    callback: *const c_char,
-    options_json: *const c_char,
-    finished_json: *mut *mut TextHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        // SAFETY: passed on from the caller.
-        let (callback, options) = unsafe {
-            (text(callback, "callback")?.to_owned(), options(options_json, "options_json")?)
-        };
-        let core = client.client.clone();
-        let finished = client.wait(async move { core.finish(&callback, options).await })?;
-        // SAFETY: passed on from the caller.
-        unsafe { give_json(finished_json, &finished) };
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Gets a token that may be used now, refreshed where it is due. `slot` may be NULL, which is the subject's ordinary
-/// grant. `options_json` may be NULL; its keys are `min_valid`, `timeout` (seconds), and `resource` (RFC 8707) and `scope`
-/// (fewer than were granted), which name another access token of the same grant.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_access_token(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    options_json: *const c_char,
-    token: *mut *mut TokenHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let (client, output) = unsafe { (handle(client, "client")?, place(token, "token")?) };
-        // SAFETY: passed on from the caller.
-        let (grant, options) =
-            unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
-        let token = client.wait(async move { grant.access_token(options).await })?;
-        give(output, TokenHandle::new(&token));
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Gets the fresh token that this process has in memory, without waiting for anything; `*token` is NULL when there is
-/// none.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_cached_access_token(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    token: *mut *mut TokenHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let (client, output) = unsafe { (handle(client, "client")?, place(token, "token")?) };
-        // SAFETY: passed on from the caller.
-        match unsafe { grant(client, subject, slot) }?.cached_access_token() {
-            Some(token) => give(output, TokenHandle::new(&token)),
-            None => *output = ptr::null_mut(),
-        }
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Gets the headers that authorize one request, to be sent with any HTTP client. `options_json` may be NULL; its keys are
-/// `form` (parameters of the body that an OAuth 1.0a signature covers), `refused` (the `Authorization` value that met a 401),
-/// `challenge` (what came with it), `resource`, `scope`, `timeout`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_headers(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    method: *const c_char,
-    url: *const c_char,
-    options_json: *const c_char,
-    headers: *mut *mut HeadersHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let (client, output) = unsafe { (handle(client, "client")?, place(headers, "headers")?) };
-        // SAFETY: passed on from the caller.
-        let (grant, options) =
-            unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
-        // SAFETY: passed on from the caller.
-        let (method, url) =
-            unsafe { (text(method, "method")?.to_owned(), text(url, "url")?.to_owned()) };
-        let headers = client.wait(async move { grant.headers(&method, &url, options).await })?;
-        give(output, HeadersHandle::new(&headers));
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Calls an API on the user's behalf. `request_json` has the keys `method`, `url`, `query`, `form`, `json`, `headers`,
-/// `resource`, `scope`, `timeout`, `max_response_bytes`; `body` is one as it stands, or NULL. Any HTTP status is a success.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_request(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    request_json: *const c_char,
-    body: *const u8,
-    body_length: usize,
-    response: *mut *mut ResponseHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let run = || {
-        // SAFETY: passed on from the caller.
-        let (client, output) = unsafe { (handle(client, "client")?, place(response, "response")?) };
-        // SAFETY: passed on from the caller.
-        let (grant, json) =
-            unsafe { (grant(client, subject, slot)?, text(request_json, "request_json")?) };
-        let mut request: ApiRequest = options_from_json(json)?;
-        // SAFETY: passed on from the caller.
-        request.body = unsafe { optional_bytes(body, body_length) }.map(<[u8]>::to_vec);
-        let response = client.wait(async move { grant.request(request).await })?;
-        give(output, ResponseHandle::new(response));
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, run) }
-}
-
-/// Refreshes where it is due, or in any case with `force`. `options_json` may be NULL; its keys are `force`, `timeout`.
-/// `inspection_json` may be NULL; it gets what `evergrant_client_inspect` gives.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_refresh(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    options_json: *const c_char,
-    inspection_json: *mut *mut TextHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        // SAFETY: passed on from the caller.
-        let (grant, options) =
-            unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
-        let inspection = client.wait(async move { grant.refresh(options).await })?;
-        // SAFETY: passed on from the caller.
-        unsafe { give_json(inspection_json, &inspection) };
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Revokes the grant at the provider (RFC 7009) and deletes it. `options_json` may be NULL; its keys are `force` (delete
-/// it here even where the provider cannot be told), `timeout`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_revoke(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    options_json: *const c_char,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        // SAFETY: passed on from the caller.
-        let (grant, options) =
-            unsafe { (grant(client, subject, slot)?, options(options_json, "options_json")?) };
-        client.wait(async move { grant.revoke(options).await })
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Deletes what is stored of a grant, without telling the provider.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_forget(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        // SAFETY: passed on from the caller.
-        let grant = unsafe { grant(client, subject, slot) }?;
-        client.wait(async move { grant.forget().await })
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Gets all of a grant but its secrets, as a JSON object: `provider`, `client_id`, `subject`, `slot`, `grant_id`,
-/// `generation`, `revision`, `status`, `reason`, `scope`, `token_type`, `expires_at`, `has_refresh_token`, …
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_inspect(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    inspection_json: *mut *mut TextHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        // SAFETY: passed on from the caller.
-        let grant = unsafe { grant(client, subject, slot) }?;
-        let inspection = client.wait(async move { grant.inspect().await })?;
-        // SAFETY: passed on from the caller.
-        unsafe { give_json(inspection_json, &inspection) };
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
-/// Gets a grant as a document, to go on with elsewhere: give it to `evergrant_client_put` as `document`. It is as secret as the
-/// tokens in it. Two stores cannot share a grant: forget it here once it is there.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn evergrant_client_export(
-    client: *const ClientHandle,
-    subject: *const c_char,
-    slot: *const c_char,
-    document: *mut *mut TextHandle,
-    error: *mut *mut ErrorHandle,
-) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        // SAFETY: passed on from the caller.
-        let output = unsafe { place(document, "document") }?;
-        // SAFETY: passed on from the caller.
-        let grant = unsafe { grant(client, subject, slot) }?;
-        let exported = client.wait(async move { grant.export().await })?;
-        give(output, TextHandle::new(exported.expose()));
-        Ok(())
-    };
-    // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
-}
-
 /// Stores tokens got elsewhere. `tokens_json` has the keys `access_token`, `token_secret` (OAuth 1.0a), `token_type`,
 /// `refresh_token`, `expires_in` (seconds), `expires_at` (Unix seconds), `scope`, `slot`; or `document`, as `evergrant export`
 /// or another program gave it, and `slot`. `inspection_json` may be NULL.
@@ -424,20 +143,15 @@ pub unsafe extern "C" fn evergrant_client_put(
     inspection_json: *mut *mut TextHandle,
     error: *mut *mut ErrorHandle,
 ) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
+    let operation = |client: &ClientHandle| {
         // SAFETY: passed on from the caller.
         let (subject, tokens) =
             unsafe { (text(subject, "subject")?.to_owned(), text(tokens_json, "tokens_json")?) };
-        let (tokens, core) = (options_from_json(tokens)?, client.client.clone());
-        let inspection = client.wait(async move { core.put(&subject, tokens).await })?;
-        // SAFETY: passed on from the caller.
-        unsafe { give_json(inspection_json, &inspection) };
-        Ok(())
+        let (tokens, core) = (options_from_json(tokens)?, client.core());
+        Ok(async move { core.put(&subject, tokens).await })
     };
     // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
+    unsafe { ask(client, inspection_json, error, operation) }
 }
 
 /// Gets the grants whose time for a renewal has come, as a JSON list: `subject`, `slot`, `grant_id`, `generation`, `due_for`
@@ -450,19 +164,14 @@ pub unsafe extern "C" fn evergrant_client_due(
     due_json: *mut *mut TextHandle,
     error: *mut *mut ErrorHandle,
 ) -> Status {
-    let body = || {
+    let operation = |client: &ClientHandle| {
         // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        // SAFETY: passed on from the caller.
-        let options = unsafe { options(options_json, "options_json") }?;
-        let core = client.client.clone();
-        let due = client.wait(async move { core.due(options).await })?;
-        // SAFETY: passed on from the caller.
-        unsafe { give_json(due_json, &due) };
-        Ok(())
+        let options = unsafe { options(options_json, "options_json")? };
+        let core = client.core();
+        Ok(async move { core.due(options).await })
     };
     // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
+    unsafe { ask(client, due_json, error, operation) }
 }
 
 /// Renews the grants that are due, each once however many processes do this at the same time. `options_json` may be NULL;
@@ -476,19 +185,14 @@ pub unsafe extern "C" fn evergrant_client_refresh_due(
     report_json: *mut *mut TextHandle,
     error: *mut *mut ErrorHandle,
 ) -> Status {
-    let body = || {
+    let operation = |client: &ClientHandle| {
         // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        // SAFETY: passed on from the caller.
-        let options = unsafe { options(options_json, "options_json") }?;
-        let core = client.client.clone();
-        let report = client.wait(async move { core.refresh_due(options).await })?;
-        // SAFETY: passed on from the caller.
-        unsafe { give_json(report_json, &report) };
-        Ok(())
+        let options = unsafe { options(options_json, "options_json")? };
+        let core = client.core();
+        Ok(async move { core.refresh_due(options).await })
     };
     // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
+    unsafe { ask(client, report_json, error, operation) }
 }
 
 /// Gets every grant of this client in the store, as a JSON list of what `evergrant_client_inspect` gives.
@@ -498,17 +202,12 @@ pub unsafe extern "C" fn evergrant_client_list(
     list_json: *mut *mut TextHandle,
     error: *mut *mut ErrorHandle,
 ) -> Status {
-    let body = || {
-        // SAFETY: passed on from the caller.
-        let client = unsafe { handle(client, "client") }?;
-        let core = client.client.clone();
-        let list = client.wait(async move { core.list().await })?;
-        // SAFETY: passed on from the caller.
-        unsafe { give_json(list_json, &list) };
-        Ok(())
+    let operation = |client: &ClientHandle| {
+        let core = client.core();
+        Ok(async move { core.list().await })
     };
     // SAFETY: passed on from the caller.
-    unsafe { call(error, body) }
+    unsafe { ask(client, list_json, error, operation) }
 }
 
 /// For tests only: stops the client's clock at `*unix_ms` (Unix milliseconds), or gives it back the real time for NULL.
@@ -521,7 +220,7 @@ pub unsafe extern "C" fn evergrant_client_testing_set_clock(
     let body = || {
         // SAFETY: passed on from the caller; the time is NULL or readable.
         let (client, time) = unsafe { (handle(client, "client")?, unix_ms.as_ref()) };
-        client.client.set_test_clock(time.copied());
+        client.core().set_test_clock(time.copied());
         Ok(())
     };
     // SAFETY: passed on from the caller.

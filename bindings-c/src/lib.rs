@@ -6,9 +6,13 @@
 mod border;
 mod check;
 mod client;
+mod consent;
 mod environment;
 mod error;
+mod grant;
+mod lookup;
 mod results;
+mod sign;
 mod status;
 mod store;
 #[cfg(feature = "testing")]

@@ -2,6 +2,7 @@
 
 use crate::border::{c_text, free};
 use evergrant::{AccessToken, ApiResponse, Start};
+use serde::Serialize;
 use std::ffi::{CString, c_char};
 use std::ptr;
 use zeroize::Zeroize;
@@ -18,6 +19,10 @@ pub struct TextHandle(SecretText);
 impl TextHandle {
     pub(crate) fn new(text: &str) -> Self {
         TextHandle(SecretText(c_text(text)))
+    }
+
+    pub(crate) fn of_json(result: &impl Serialize) -> Self {
+        TextHandle::new(&serde_json::to_string(result).expect("a result is plain data"))
     }
 }
 
@@ -47,6 +52,7 @@ pub struct StartHandle {
     url: CString,
     state: CString,
     expires_at: i64,
+    open_by: i64,
 }
 
 impl StartHandle {
@@ -55,6 +61,7 @@ impl StartHandle {
             url: c_text(&start.url),
             state: c_text(&start.state),
             expires_at: start.expires_at,
+            open_by: start.open_by.unwrap_or_default(),
         }
     }
 }
@@ -78,6 +85,13 @@ pub unsafe extern "C" fn evergrant_start_state(start: *const StartHandle) -> *co
 pub unsafe extern "C" fn evergrant_start_expires_at(start: *const StartHandle) -> i64 {
     // SAFETY: passed on from the caller.
     unsafe { read(start, 0, |start| start.expires_at) }
+}
+
+/// Until when the browser has to be there, in Unix milliseconds, where the provider says (RFC 9126 section 2.2); else 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_start_open_by(start: *const StartHandle) -> i64 {
+    // SAFETY: passed on from the caller.
+    unsafe { read(start, 0, |start| start.open_by) }
 }
 
 /// Frees a start; NULL is fine.

@@ -83,8 +83,7 @@ int sandbox_token_requests(void) {
     return count;
 }
 
-/* The callback URL that the browser would be sent to once the user consented, for the caller to free. */
-static char *consent(const char *url, const char *user) {
+char *sandbox_consent(const char *url, const char *user) {
     cJSON *order = cJSON_CreateObject();
     cJSON_AddStringToObject(order, "url", url);
     cJSON_AddStringToObject(order, "user", user);
@@ -104,7 +103,7 @@ static char *consent(const char *url, const char *user) {
 void sandbox_log_in(evergrant_client *client, const char *subject) {
     evergrant_start *start = NULL;
     CHECK_OK(evergrant_client_begin(client, subject, NULL, &start, ERROR));
-    char *callback = consent(evergrant_start_url(start), subject);
+    char *callback = sandbox_consent(evergrant_start_url(start), subject);
     evergrant_start_free(start);
     CHECK_OK(evergrant_client_finish(client, callback, NULL, NULL, ERROR));
     free(callback);

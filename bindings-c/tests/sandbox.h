@@ -16,6 +16,9 @@ int sandbox_status_with_token(const char *token);
 /* How many requests the token endpoint has had. */
 int sandbox_token_requests(void);
 
+/* The callback URL that the browser would be sent to once the user consented, for the caller to free. */
+char *sandbox_consent(const char *url, const char *user);
+
 /* Has a user of this name consent, from `begin` to `finish`. */
 void sandbox_log_in(evergrant_client *client, const char *subject);
 

@@ -474,6 +474,12 @@ impl<'de> Deserialize<'de> for StoreOptions {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Scopes(pub Vec<String>);
 
+impl From<&str> for Scopes {
+    fn from(text: &str) -> Self {
+        Scopes(text.split_whitespace().map(str::to_owned).collect())
+    }
+}
+
 impl<'de> Deserialize<'de> for Scopes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct List;
@@ -483,7 +489,7 @@ impl<'de> Deserialize<'de> for Scopes {
                 f.write_str("a list of scopes, or one text with spaces between")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Scopes, E> {
-                Ok(Scopes(text.split_whitespace().map(str::to_owned).collect()))
+                Ok(text.into())
             }
             fn visit_seq<A: SeqAccess<'de>>(
                 self,

@@ -503,6 +503,7 @@ impl PutTokens {
             }],
             refresh,
             refresh_expires_at: None,
+            unexchanged: false,
             response: Map::new(),
         })
     }

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from programs import Core
 
 HERE = Path(__file__).parent
 
@@ -98,6 +99,20 @@ def django_oauth_toolkit() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def oauth1_provider() -> Iterator[str]:
-    with running(sys.executable, HERE / "oauth1" / "server.py") as base_url:
+def oauthlib_provider() -> Iterator[str]:
+    with running(sys.executable, HERE / "oauth1-oauthlib" / "server.py") as base_url:
         yield base_url
+
+
+@pytest.fixture(scope="session")
+def authlib_provider() -> Iterator[str]:
+    with running(sys.executable, HERE / "oauth1-authlib" / "server.py") as base_url:
+        yield base_url
+
+
+@pytest.fixture
+def core() -> Iterator[Core]:
+    core = Core()
+    with core.program:
+        yield core
+        core.program.communicate(timeout=60)

@@ -36,6 +36,19 @@ static void consent(const evergrant_client *client, const char *subject) {
     tell_generation(finished);
 }
 
+static void connect_device(const evergrant_client *client, const char *subject) {
+    evergrant_string *start = NULL, *finished = NULL;
+    evergrant_error *error = NULL;
+    check(evergrant_client_begin_device(client, subject, NULL, &start, &error), error);
+    cJSON *all = cJSON_Parse(evergrant_string_data(start));
+    printf("{\"url\": \"%s\"}\n", cJSON_GetObjectItem(all, "verification_uri_complete")->valuestring);
+    const char *state = cJSON_GetObjectItem(all, "state")->valuestring;
+    check(evergrant_client_wait_device(client, state, NULL, &finished, &error), error);
+    tell_generation(finished);
+    cJSON_Delete(all);
+    evergrant_string_free(start);
+}
+
 static void call(const evergrant_client *client, const char *subject, const char *request) {
     evergrant_response *answer = NULL;
     evergrant_error *error = NULL;
@@ -59,7 +72,9 @@ static double now(void) {
 static void meet(const evergrant_client *client, const cJSON *meeting) {
     const char *subject = cJSON_GetObjectItem(meeting, "subject")->valuestring;
     char *request = cJSON_PrintUnformatted(cJSON_GetObjectItem(meeting, "request"));
-    if (cJSON_IsTrue(cJSON_GetObjectItem(meeting, "consent"))) consent(client, subject);
+    const cJSON *how = cJSON_GetObjectItem(meeting, "consent");
+    if (cJSON_IsTrue(how)) consent(client, subject);
+    if (cJSON_IsString(how)) connect_device(client, subject);
     double end = now() + cJSON_GetObjectItem(meeting, "seconds")->valuedouble;
     call(client, subject, request);
     while (now() < end) {

@@ -15,7 +15,8 @@ await meet()
 await client.close()
 
 async function meet() {
-  if (meeting.consent) await consent()
+  if (meeting.consent === 'device') await connect()
+  else if (meeting.consent) await consent()
   const end = Date.now() + meeting.seconds * 1000
   await call()
   while (Date.now() < end) {
@@ -36,6 +37,13 @@ async function consent() {
   const [callback] = await once(input, 'line')
   input.close()
   const { generation } = await client.finish(callback)
+  tell({ generation })
+}
+
+async function connect() {
+  const start = await client.beginDevice(meeting.subject)
+  tell({ url: start.verificationUriComplete })
+  const { generation } = await client.waitDevice(start.state)
   tell({ generation })
 }
 

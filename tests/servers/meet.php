@@ -14,6 +14,13 @@ function consent(Evergrant\Client $client, string $subject): void
     tell(['generation' => $client->finish(trim(fgets(STDIN)))['generation']]);
 }
 
+function connect(Evergrant\Client $client, string $subject): void
+{
+    $start = $client->beginDevice($subject);
+    tell(['url' => $start['verification_uri_complete']]);
+    tell(['generation' => $client->waitDevice($start['state'])['generation']]);
+}
+
 function call(Evergrant\Grant $grant, array $request): void
 {
     ['method' => $method, 'url' => $url] = $request;
@@ -24,7 +31,9 @@ function call(Evergrant\Grant $grant, array $request): void
 
 function meet(Evergrant\Client $client, array $meeting): void
 {
-    if ($meeting['consent']) {
+    if ($meeting['consent'] === 'device') {
+        connect($client, $meeting['subject']);
+    } elseif ($meeting['consent']) {
         consent($client, $meeting['subject']);
     }
     $grant = $client->grant($meeting['subject']);

@@ -19,6 +19,12 @@ def consent(client: evergrant.Client, subject: str) -> None:
     tell(generation=client.finish(sys.stdin.readline().strip()).generation)
 
 
+def connect(client: evergrant.Client, subject: str) -> None:
+    start = client.begin_device(subject)
+    tell(url=start.verification_uri_complete)
+    tell(generation=client.wait_device(start.state).generation)
+
+
 def call(grant: Any, request: dict[str, Any]) -> None:
     answer = grant.request(**request)
     tell(status=answer.status, body=answer.text)
@@ -26,7 +32,9 @@ def call(grant: Any, request: dict[str, Any]) -> None:
 
 def meet(meeting: dict[str, Any]) -> None:
     with evergrant.Client(**meeting["config"]) as client:
-        if meeting["consent"]:
+        if meeting["consent"] == "device":
+            connect(client, meeting["subject"])
+        elif meeting["consent"]:
             consent(client, meeting["subject"])
         grant = client.grant(meeting["subject"])
         end = time.monotonic() + meeting["seconds"]

@@ -3,7 +3,7 @@
 // A test program may die, and the test shows how. It tells by printing.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use evergrant::{BeginOptions, Client, Config, FinishOptions, Grant, RefreshOptions};
+use evergrant::{BeginOptions, Client, Config, DeviceOptions, FinishOptions, Grant, RefreshOptions};
 use evergrant::{Result, options_from_json, wait};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ fn meet(client: &Client, meeting: &Value) -> Result<()> {
     let subject = meeting["subject"].as_str().unwrap();
     if meeting["consent"] == true {
         consent(client, subject)?;
+    } else if meeting["consent"] == "device" {
+        connect(client, subject)?;
     }
     let grant = client.grant(subject);
     let end = Instant::now() + Duration::from_secs_f64(meeting["seconds"].as_f64().unwrap());
@@ -43,6 +45,13 @@ fn consent(client: &Client, subject: &str) -> Result<()> {
     let callback = std::io::stdin().lines().next().unwrap().unwrap();
     let finished = wait(client.finish(&callback, FinishOptions::default()))?;
     tell(&json!({ "generation": finished.generation }));
+    Ok(())
+}
+
+fn connect(client: &Client, subject: &str) -> Result<()> {
+    let start = wait(client.begin_device(subject, DeviceOptions::default()))?;
+    tell(&json!({ "url": start.verification_uri_complete }));
+    tell(&json!({ "generation": wait(client.wait_device(&start.state, None))?.generation }));
     Ok(())
 }
 

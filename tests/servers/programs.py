@@ -1,4 +1,4 @@
-"""Runs the programs meet.*, which take the same steps in each language."""
+"""Runs the programs of this folder: meet.*, which take the same steps in each language, and core.rs, which does what it is told."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from consent import consent
+from consent import connect_device, consent
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent.parent / "target"
@@ -64,18 +64,55 @@ def ended(program: subprocess.Popen[str], callback: str = "") -> Told:
 
 def met(language: str, user: str, **meeting: Any) -> Told:
     """Runs a program from the user's consent to its end."""
-    with started(language, {"subject": user, "consent": True, "seconds": 0, "force": False, **meeting}) as program:
+    asked = {"subject": user, "consent": True, "seconds": 0, "force": False, **meeting}
+    with started(language, asked) as program:
         assert program.stdout is not None
         begun = program.stdout.readline()
         if not begun:
             return ended(program)
-        return ended(program, consent(json.loads(begun)["url"], user))
+        url = json.loads(begun)["url"]
+        if asked["consent"] == "device":
+            connect_device(url, user)
+            return ended(program)
+        return ended(program, consent(url, user))
 
 
 def ran(language: str, subject: str, **meeting: Any) -> Told:
     """Runs a program for a grant that nobody consents to, or that is there."""
     with started(language, {"subject": subject, "consent": False, "seconds": 0, "force": False, **meeting}) as program:
         return ended(program)
+
+
+class Refused(Exception):
+    """The core replied with an error: its `code`, and what the provider said."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(error)
+        self.code = error["code"]
+        self.error = error.get("error")
+
+
+class Core:
+    """The program core.rs: a client in a process of its own, which does what it is told."""
+
+    def __init__(self) -> None:
+        command = [str(TARGET / "debug" / "evergrant-core")]
+        self.program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, do: str, subject: str = "alice", **arguments: Any) -> Any:
+        """Raises Refused."""
+        assert self.program.stdin is not None and self.program.stdout is not None
+        self.program.stdin.write(json.dumps({"do": do, "subject": subject, **arguments}) + "\n")
+        self.program.stdin.flush()
+        reply = json.loads(self.program.stdout.readline())
+        if "error" in reply:
+            raise Refused(reply["error"])
+        return reply["ok"]
+
+    def granted(self, user: str = "alice", **options: Any) -> tuple[str, Any]:
+        """The authorization URL, and what the user's consent led to."""
+        url: str = self("begin", user, options=options)["url"]
+        return url, self("finish", callback=consent(url, user))
 
 
 def _json_or_text(body: str) -> Any:

@@ -229,10 +229,12 @@ pub(super) async fn exchange(
     };
     let dpop_key = transaction.dpop_key.as_ref();
     let mut answer = renewal::send(context, provider, &grant, dpop_key, deadline).await?;
-    if let Some(way) = &provider.exchange
-        && let Answer::Judged(Outcome::Success(first)) = answer
-    {
-        answer = exchanged(context, provider, way, *first, deadline).await?;
+    let mut unexchanged = None;
+    if let (Some(way), Answer::Judged(Outcome::Success(first))) = (&provider.exchange, &answer) {
+        match exchanged(context, provider, way, first, deadline).await {
+            Ok(response) => answer = Answer::Judged(Outcome::Success(Box::new(response))),
+            Err(error) => unexchanged = Some(error),
+        }
     }
     let further = match &answer {
         Answer::Judged(Outcome::Success(response)) => further_tokens(context, provider, response),
@@ -240,9 +242,15 @@ pub(super) async fn exchange(
     };
     let asked = union(&transaction.scope, &transaction.granted);
     let nonce = transaction.nonce.as_deref();
-    let tokens = tokens_of(context, provider, answer, &asked, dpop_key.is_some(), nonce)
+    let mut tokens = tokens_of(context, provider, answer, &asked, dpop_key.is_some(), nonce)
         .await
         .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
+    if let Some(error) = unexchanged {
+        // The code is spent: what it brought is kept, and the renewal exchanges it.
+        let key = context.settings.key(&transaction.subject, &transaction.slot);
+        context.settings.tell(Kind::RefreshFailed, &key, None, error.message());
+        tokens = tokens.unexchanged(context.settings.now());
+    }
     store_further(context, transaction, further).await;
     Ok(tokens)
 }
@@ -276,17 +284,20 @@ async fn exchanged(
     context: &Context,
     provider: &Provider,
     way: &AccessTokenRequest,
-    first: TokenResponse,
+    first: &TokenResponse,
     deadline: Duration,
-) -> Result<Answer> {
+) -> Result<TokenResponse> {
     let token = first.access_token.expose();
-    let mut answer = renewal::spend_access_token(context, provider, way, token, deadline).await?;
-    if let Answer::Judged(Outcome::Success(response)) = &mut answer {
-        for (name, value) in first.raw {
-            response.raw.entry(name).or_insert(value);
+    match renewal::spend_access_token(context, provider, way, token, deadline).await? {
+        Answer::Judged(Outcome::Success(mut response)) => {
+            for (name, value) in &first.raw {
+                response.raw.entry(name).or_insert_with(|| value.clone());
+            }
+            Ok(*response)
         }
+        Answer::NotSent(error) => Err(error),
+        Answer::Judged(outcome) => Err(refusal(outcome, context, provider)),
     }
-    Ok(answer)
 }
 
 /// What an answer brings for other slots.

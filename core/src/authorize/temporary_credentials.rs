@@ -129,6 +129,7 @@ pub(super) async fn exchange(
             unknown: Map::new(),
         }],
         refresh: credentials.session_handle,
+        unexchanged: false,
         refresh_expires_at: credentials
             .authorization_expires_in
             .map(|seconds| now + i64::from(seconds) * 1000),

@@ -168,6 +168,7 @@ impl Foreign {
             }],
             refresh,
             refresh_expires_at: None,
+            unexchanged: false,
             response: self.response,
         };
         Ok(tokens.into())

@@ -18,8 +18,8 @@ pub struct TemporaryCredentials {
     pub token: Secret,
     /// `oauth_token_secret`.
     pub token_secret: Secret,
-    /// Whether `oauth_callback_confirmed` is `true`, as RFC 5849 demands; servers of the first, unsafe
-    /// OAuth 1.0 leave it out.
+    /// Whether `oauth_callback_confirmed` is `true`, as RFC 5849 demands, in any case of letters: servers on Authlib say
+    /// `True`. Servers of the first, unsafe OAuth 1.0 leave it out.
     pub callback_confirmed: bool,
 }
 
@@ -30,7 +30,9 @@ impl TemporaryCredentials {
         Ok(TemporaryCredentials {
             token: fields.required("oauth_token")?,
             token_secret: fields.required("oauth_token_secret")?,
-            callback_confirmed: fields.text("oauth_callback_confirmed") == Some("true"),
+            callback_confirmed: fields
+                .text("oauth_callback_confirmed")
+                .is_some_and(|said| said.eq_ignore_ascii_case("true")),
         })
     }
 }
@@ -196,6 +198,12 @@ mod tests {
         assert_eq!(credentials.token.expose(), "hdk48Djdsa");
         assert_eq!(credentials.token_secret.expose(), "xyz4992k83j47x0b");
         assert!(credentials.callback_confirmed);
+    }
+
+    #[test]
+    fn callback_is_confirmed_as_authlib_writes_it() {
+        let body = b"oauth_token=a&oauth_token_secret=b&oauth_callback_confirmed=True";
+        assert!(TemporaryCredentials::parse(FORM, body).unwrap().callback_confirmed);
     }
 
     #[test]

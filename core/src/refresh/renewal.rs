@@ -81,6 +81,9 @@ async fn renew_once(
                 Error::new(Code::Internal, text)
             })?;
             let refresh_token = refresh_token.expose();
+            if let Some(way) = provider.exchange.as_ref().filter(|_| record.is_unexchanged()) {
+                return spend_access_token(context, provider, way, refresh_token, deadline).await;
+            }
             let grant = Grant::RefreshToken { refresh_token, scope, resource };
             return send(context, provider, &grant, dpop_key, deadline).await;
         }
@@ -411,6 +414,7 @@ pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMil
         }],
         refresh: response.refresh_token,
         refresh_expires_at: response.refresh_token_expiry.map(|expiry| expiry.at(now)),
+        unexchanged: false,
         response: response_fields,
     }
 }

@@ -133,6 +133,9 @@ pub(crate) struct StoredAccessToken {
     pub(crate) unknown: Map<String, Value>,
 }
 
+/// How long an access token lives, in milliseconds, that is meant to be exchanged for another.
+const SHORT_LIFE: i64 = 3_600_000;
+
 /// The tokens of one answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tokens {
@@ -144,12 +147,27 @@ pub(crate) struct Tokens {
     /// Until when the refresh token is valid, where the provider told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refresh_expires_at: Option<UnixMillis>,
+    /// Whether `refresh` is an access token that a consent brought, and whose exchange for one that lives longer failed: the next
+    /// renewal is that exchange.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unexchanged: bool,
     /// Further fields of the answer, as they came.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) response: Map<String, Value>,
 }
 
 impl Tokens {
+    /// Those of a consent whose access token could not be exchanged yet. Where nobody said how long it lives, it is an hour, as
+    /// such tokens do.
+    pub(crate) fn unexchanged(mut self, now: UnixMillis) -> Self {
+        if let Some(own) = self.access.first_mut() {
+            own.expires_at.get_or_insert(now + SHORT_LIFE);
+            self.refresh = Some(own.token.clone());
+        }
+        self.unexchanged = true;
+        self
+    }
+
     /// Those of a grant whose first access token is yet to come: with `refresh`, where it takes one.
     pub(crate) fn of_refresh_token(
         refresh: Option<Secret>,
@@ -168,7 +186,13 @@ impl Tokens {
             came_with: None,
             unknown: Map::new(),
         };
-        Tokens { access: vec![access], refresh, refresh_expires_at: None, response: Map::new() }
+        Tokens {
+            access: vec![access],
+            refresh,
+            refresh_expires_at: None,
+            unexchanged: false,
+            response: Map::new(),
+        }
     }
 
     /// Where an entry's token stands among the access tokens.
@@ -533,6 +557,11 @@ impl Record {
         self.tokens.as_ref()?.refresh.as_ref()
     }
 
+    /// Whether its next renewal is the exchange of what the consent brought.
+    pub(crate) fn is_unexchanged(&self) -> bool {
+        self.tokens.as_ref().is_some_and(|tokens| tokens.unexchanged)
+    }
+
     /// Whether the grant was revoked or forgotten.
     #[must_use]
     pub(crate) fn is_tombstone(&self) -> bool {
@@ -609,7 +638,7 @@ impl Record {
     fn carried_over(&self, answer: &Tokens) -> Tokens {
         let mut tokens = answer.clone();
         let Some(before) = &self.tokens else { return tokens };
-        if tokens.refresh.is_none() {
+        if tokens.refresh.is_none() && !before.unexchanged {
             tokens.refresh.clone_from(&before.refresh);
             tokens.refresh_expires_at = tokens.refresh_expires_at.or(before.refresh_expires_at);
         }
@@ -793,6 +822,7 @@ pub(crate) mod tests {
             }],
             refresh: refresh.map(Secret::from),
             refresh_expires_at: None,
+            unexchanged: false,
             response: Map::new(),
         }
     }

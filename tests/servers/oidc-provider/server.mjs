@@ -157,6 +157,7 @@ const configuration = {
   ],
   clientAuthMethods: [
     'client_secret_basic',
+    'client_secret_post',
     'client_secret_jwt',
     'private_key_jwt',
     'none',

@@ -335,6 +335,7 @@ pub(super) fn tokens(access: &str, refresh: Option<&str>) -> Tokens {
         }],
         refresh: refresh.map(Into::into),
         refresh_expires_at: None,
+        unexchanged: false,
         response: Map::new(),
     }
 }

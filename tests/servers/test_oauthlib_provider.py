@@ -50,16 +50,16 @@ def granted(base_url: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("method", [SIGNATURE_HMAC_SHA1, SIGNATURE_HMAC_SHA256, SIGNATURE_PLAINTEXT])
-def test_consent_by_script_ends_in_an_api_call_as_that_user(oauth1_provider: str, method: str) -> None:
-    signer = client(**granted(oauth1_provider), signature_method=method)
-    answer = signed(signer, "GET", f"{oauth1_provider}/api/me")
+def test_consent_by_script_ends_in_an_api_call_as_that_user(oauthlib_provider: str, method: str) -> None:
+    signer = client(**granted(oauthlib_provider), signature_method=method)
+    answer = signed(signer, "GET", f"{oauthlib_provider}/api/me")
     assert (answer.status, answer.json()) == (200, {"user": "alice", "client": CLIENT_KEY})
 
 
-def test_query_and_form_with_duplicates_empty_values_and_utf_8_are_signed(oauth1_provider: str) -> None:
+def test_query_and_form_with_duplicates_empty_values_and_utf_8_are_signed(oauthlib_provider: str) -> None:
     form = [("c2", ""), ("a3", "2 q"), ("a3", "a"), ("city", "Zürich & ☃")]
     answer = signed(
-        client(**granted(oauth1_provider)), "POST", f"{oauth1_provider}/api/echo?b5=%3D%253D&a3=a&c%40=", form
+        client(**granted(oauthlib_provider)), "POST", f"{oauthlib_provider}/api/echo?b5=%3D%253D&a3=a&c%40=", form
     )
     assert answer.status == 200, answer.text
     assert answer.json() == {
@@ -69,41 +69,41 @@ def test_query_and_form_with_duplicates_empty_values_and_utf_8_are_signed(oauth1
     }
 
 
-def test_a_form_changed_after_signing_is_refused(oauth1_provider: str) -> None:
-    url = f"{oauth1_provider}/api/echo"
-    _, headers, body = client(**granted(oauth1_provider)).sign(url, "POST", "amount=1", FORM)
+def test_a_form_changed_after_signing_is_refused(oauthlib_provider: str) -> None:
+    url = f"{oauthlib_provider}/api/echo"
+    _, headers, body = client(**granted(oauthlib_provider)).sign(url, "POST", "amount=1", FORM)
     assert send("POST", url, headers, body + "0").status == 401
-    assert signed(client(**granted(oauth1_provider)), "POST", url, [("amount", "1")]).status == 200
+    assert signed(client(**granted(oauthlib_provider)), "POST", url, [("amount", "1")]).status == 200
 
 
-def test_a_request_sent_twice_is_refused_the_second_time(oauth1_provider: str) -> None:
-    url, headers, _ = client(**granted(oauth1_provider)).sign(f"{oauth1_provider}/api/me")
+def test_a_request_sent_twice_is_refused_the_second_time(oauthlib_provider: str) -> None:
+    url, headers, _ = client(**granted(oauthlib_provider)).sign(f"{oauthlib_provider}/api/me")
     assert [send("GET", url, headers).status for _ in range(2)] == [200, 401]
 
 
-def test_a_wrong_secret_is_refused_at_each_step(oauth1_provider: str) -> None:
+def test_a_wrong_secret_is_refused_at_each_step(oauthlib_provider: str) -> None:
     wrong = {"client_secret": "wrong"}
-    requested = signed(client(callback_uri=CALLBACK, **wrong), "POST", f"{oauth1_provider}/request_token")
-    exchanged = signed(client(**consented(oauth1_provider), **wrong), "POST", f"{oauth1_provider}/access_token")
-    called = signed(client(**granted(oauth1_provider), **wrong), "GET", f"{oauth1_provider}/api/me")
+    requested = signed(client(callback_uri=CALLBACK, **wrong), "POST", f"{oauthlib_provider}/request_token")
+    exchanged = signed(client(**consented(oauthlib_provider), **wrong), "POST", f"{oauthlib_provider}/access_token")
+    called = signed(client(**granted(oauthlib_provider), **wrong), "GET", f"{oauthlib_provider}/api/me")
     assert [requested.status, exchanged.status, called.status] == [401, 401, 401]
 
 
-def test_no_token_without_the_verifier_that_the_user_brought(oauth1_provider: str) -> None:
-    credentials = {**consented(oauth1_provider), "verifier": "aVerifierThatNobodyWasGiven"}
-    assert signed(client(**credentials), "POST", f"{oauth1_provider}/access_token").status == 401
+def test_no_token_without_the_verifier_that_the_user_brought(oauthlib_provider: str) -> None:
+    credentials = {**consented(oauthlib_provider), "verifier": "aVerifierThatNobodyWasGiven"}
+    assert signed(client(**credentials), "POST", f"{oauthlib_provider}/access_token").status == 401
 
 
-def test_temporary_credentials_work_once(oauth1_provider: str) -> None:
-    credentials = consented(oauth1_provider)
-    statuses = [signed(client(**credentials), "POST", f"{oauth1_provider}/access_token").status for _ in range(2)]
+def test_temporary_credentials_work_once(oauthlib_provider: str) -> None:
+    credentials = consented(oauthlib_provider)
+    statuses = [signed(client(**credentials), "POST", f"{oauthlib_provider}/access_token").status for _ in range(2)]
     assert statuses == [200, 401]
 
 
-def test_the_journal_tells_paths_and_statuses_and_no_secret(oauth1_provider: str) -> None:
-    before = len(journal(oauth1_provider))
-    token = granted(oauth1_provider)
-    entries = journal(oauth1_provider)[before:]
+def test_the_journal_tells_paths_and_statuses_and_no_secret(oauthlib_provider: str) -> None:
+    before = len(journal(oauthlib_provider))
+    token = granted(oauthlib_provider)
+    entries = journal(oauthlib_provider)[before:]
     assert [(entry["method"], entry["path"], entry["status"]) for entry in entries] == [
         ("POST", "/request_token", 200),
         ("GET", "/authorize", 200),
