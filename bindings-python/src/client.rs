@@ -3,7 +3,7 @@
 use crate::error::{border, exception};
 use crate::events::Events;
 use crate::face::{self, Outcome};
-use crate::results::{Finished, NOTHING, Start, to_text};
+use crate::results::{DevicePoll, DeviceStart, Finished, NOTHING, Standing, Start, to_text};
 use crate::store::PythonStore;
 use evergrant::{ApplicationStore, Config, Environment, Result, options_from_json};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -88,6 +88,93 @@ impl Client {
         self.run(py, async move {
             client.finish(&callback, options_from_json(&options)?).await.map(Finished::from)
         })
+    }
+
+    fn exchange(
+        &self,
+        py: Python<'_>,
+        subject: String,
+        code: String,
+        options: String,
+    ) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            let options = options_from_json(&options)?;
+            client.exchange(&subject, &code, options).await.map(Finished::from)
+        })
+    }
+
+    fn check(&self, py: Python<'_>, subject: String, options: String) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            client.check(&subject, options_from_json(&options)?).await.map(Standing::from)
+        })
+    }
+
+    fn begin_device(
+        &self,
+        py: Python<'_>,
+        subject: String,
+        options: String,
+    ) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            client.begin_device(&subject, options_from_json(&options)?).await.map(DeviceStart::from)
+        })
+    }
+
+    fn poll_device(&self, py: Python<'_>, state: String) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move { client.poll_device(&state).await.map(DevicePoll::from) })
+    }
+
+    fn wait_device(
+        &self,
+        py: Python<'_>,
+        state: String,
+        timeout: Option<f64>,
+    ) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move { client.wait_device(&state, timeout).await.map(Finished::from) })
+    }
+
+    fn logout_url(&self, py: Python<'_>, options: String) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            let logout = client.logout_url(options_from_json(&options)?).await?;
+            Ok(logout.url.expose().to_owned())
+        })
+    }
+
+    fn grant_by_password(
+        &self,
+        py: Python<'_>,
+        subject: String,
+        options: String,
+    ) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            let options = options_from_json(&options)?;
+            client.grant_by_password(&subject, options).await.map(|found| to_text(&found))
+        })
+    }
+
+    fn grant_by_pin(
+        &self,
+        py: Python<'_>,
+        subject: String,
+        options: String,
+    ) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move {
+            let options = options_from_json(&options)?;
+            client.grant_by_pin(&subject, options).await.map(|found| to_text(&found))
+        })
+    }
+
+    fn pin_url(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let client = self.core.clone();
+        self.run(py, async move { client.pin_url().await })
     }
 
     fn put(&self, py: Python<'_>, subject: String, tokens: String) -> PyResult<Py<PyAny>> {

@@ -3,7 +3,7 @@
 //! `pyo3_async_runtimes` is not used: its runtime hangs in a forked child, and its awaitables cost 36 µs where one that
 //! is already done can cost a quarter of one.
 
-use crate::error::exception;
+use crate::error::{border, exception};
 use crate::events::{Delivery, Events};
 use crate::threads::spawn_in_python;
 use evergrant::{Result, guard};
@@ -25,6 +25,20 @@ const SIGNAL_TICK: Duration = Duration::from_millis(50);
 pub(crate) trait Outcome: for<'py> IntoPyObject<'py> + Send + 'static {}
 
 impl<T: for<'py> IntoPyObject<'py> + Send + 'static> Outcome for T {}
+
+/// Runs an operation that needs no client, through the face that the caller has.
+pub(crate) fn run<T: Outcome>(
+    py: Python<'_>,
+    asynchronous: bool,
+    operation: impl Future<Output = Result<T>> + Send + 'static,
+) -> PyResult<Py<PyAny>> {
+    border(py, || {
+        if asynchronous {
+            return start(&running_loop(py)?, None, operation);
+        }
+        wait(py, None, operation)
+    })
+}
 
 /// Waits on this thread, with the GIL released; the events so far are delivered before the result.
 pub(crate) fn wait<T: Outcome>(

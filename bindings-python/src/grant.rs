@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::error::border;
 use crate::face::Ready;
 use crate::results::{AccessToken, GrantDocument, NOTHING, to_text};
-use evergrant::{ApiRequest, options_from_json};
+use evergrant::{ApiRequest, Scopes, options_from_json};
 use pyo3::IntoPyObjectExt;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -100,6 +100,27 @@ impl Grant {
         let grant = self.core.clone();
         self.client.get().run(py, async move {
             grant.refresh(options_from_json(&options)?).await.map(|found| to_text(&found))
+        })
+    }
+
+    fn _userinfo(&self, py: Python<'_>, options: String) -> PyResult<Py<PyAny>> {
+        let grant = self.core.clone();
+        self.client.get().run(py, async move {
+            grant.userinfo(options_from_json(&options)?).await.map(|claims| to_text(&claims))
+        })
+    }
+
+    fn _introspect(&self, py: Python<'_>, options: String) -> PyResult<Py<PyAny>> {
+        let grant = self.core.clone();
+        self.client.get().run(py, async move {
+            grant.introspect(options_from_json(&options)?).await.map(|found| to_text(&found))
+        })
+    }
+
+    fn _missing_scope(&self, py: Python<'_>, wanted: String) -> PyResult<Py<PyAny>> {
+        let grant = self.core.clone();
+        self.client.get().run(py, async move {
+            grant.missing_scope(options_from_json::<Option<Scopes>>(&wanted)?).await
         })
     }
 

@@ -13,6 +13,7 @@ mod face;
 mod grant;
 mod held;
 mod results;
+mod standalone;
 mod store;
 #[cfg(feature = "testing")]
 mod testing;
@@ -29,7 +30,12 @@ mod _evergrant {
     #[pymodule_export]
     use super::grant::Grant;
     #[pymodule_export]
-    use super::results::{AccessToken, Finished, GrantDocument, Start};
+    use super::results::{
+        AccessToken, DevicePoll, DeviceStart, Finished, GrantDocument, SignedRequest, Standing,
+        Start,
+    };
+    #[pymodule_export]
+    use super::standalone::{_protected_resource, _register, _sign};
     #[cfg(feature = "testing")]
     #[pymodule_export]
     use super::testing::TestingSandbox;

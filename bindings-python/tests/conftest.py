@@ -34,6 +34,15 @@ class Sandbox:
     def fault(self, on: str, kind: str, **more: object) -> None:
         self.control("faults", {"on": on, "kind": kind, **more})
 
+    def decide_device(self, user_code: str, decision: str = "allow", user: str = "alice") -> None:
+        """The user types the code of a device, and decides."""
+        self.control("device", {"user_code": user_code, "user": user, "decision": decision})
+
+    def answer(self, on: str, body: object, status: int = 200, times: int = 0) -> None:
+        """Answers requests to one place with this."""
+        text = json.dumps(body)
+        self.fault(on, "status", status=status, body=text, content_type="application/json", times=times)
+
     def requests(self, kind: str) -> list[dict[str, Any]]:
         return [entry for entry in self.control("journal") if entry["kind"] == kind]
 

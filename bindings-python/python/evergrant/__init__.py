@@ -33,12 +33,29 @@ from ._errors import (
     UnknownProviderError,
     UnsupportedError,
 )
-from ._evergrant import AccessToken, Finished, GrantDocument, Start, __version__
+from ._evergrant import (
+    AccessToken,
+    DevicePoll,
+    DeviceStart,
+    Finished,
+    GrantDocument,
+    SignedRequest,
+    Standing,
+    Start,
+    __version__,
+)
 from ._response import Headers, Response
 
 if TYPE_CHECKING:
     from ._asyncio import AsyncClient as AsyncClient
     from ._asyncio import AsyncGrant as AsyncGrant
+    from ._standalone import ProtectedResource as ProtectedResource
+    from ._standalone import Registered as Registered
+    from ._standalone import protected_resource as protected_resource
+    from ._standalone import protected_resource_async as protected_resource_async
+    from ._standalone import register as register
+    from ._standalone import register_async as register_async
+    from ._standalone import sign as sign
     from ._store import TokenStore as TokenStore
 
 __all__ = [
@@ -50,6 +67,8 @@ __all__ = [
     "Client",
     "ConsentDeniedError",
     "DecryptionError",
+    "DevicePoll",
+    "DeviceStart",
     "Error",
     "Finished",
     "Grant",
@@ -63,8 +82,12 @@ __all__ = [
     "MisconfiguredClientError",
     "NeedsConsentError",
     "NoGrantError",
+    "ProtectedResource",
     "ProviderError",
+    "Registered",
     "Response",
+    "SignedRequest",
+    "Standing",
     "Start",
     "StateMismatchError",
     "StoreConflictError",
@@ -76,10 +99,26 @@ __all__ = [
     "UnknownProviderError",
     "UnsupportedError",
     "__version__",
+    "protected_resource",
+    "protected_resource_async",
+    "register",
+    "register_async",
+    "sign",
 ]
 
 # Imported at first use: whoever has no event loop and no store of their own pays for neither.
-_LATER = {"AsyncClient": "_asyncio", "AsyncGrant": "_asyncio", "TokenStore": "_store"}
+_LATER = {
+    "AsyncClient": "_asyncio",
+    "AsyncGrant": "_asyncio",
+    "ProtectedResource": "_standalone",
+    "Registered": "_standalone",
+    "TokenStore": "_store",
+    "protected_resource": "_standalone",
+    "protected_resource_async": "_standalone",
+    "register": "_standalone",
+    "register_async": "_standalone",
+    "sign": "_standalone",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -18,6 +18,9 @@ Inspection = dict[str, Any]
 
 Inspections = list[Inspection]
 
+Claims = dict[str, Any]
+"""What a provider says, under its own names and in its own units: ``sub``, ``email``, …; ``active``, ``exp``, …"""
+
 DueGrant = dict[str, Any]
 """``subject``, ``slot``, ``grant_id``, ``generation``, ``due_for`` (``expiry``, ``keepalive`` or ``revocation``), ``expires_at``,
 ``keepalive_at``, ``retry_at``."""
@@ -34,6 +37,9 @@ Parameters = Mapping[str, Text | Sequence[Text]] | Iterable[tuple[str, Text]]
 """Names and values, as a mapping (of lists where a name comes more than once) or as pairs in order."""
 
 
+Secret = str | Mapping[str, str | os.PathLike[str]]
+"""The text, ``{"env": NAME}`` or ``{"file": PATH}``."""
+
 Key = str | Mapping[str, str]
 """32 random bytes as base64, base64url or hex; or ``{"env": NAME}`` or ``{"file": PATH}``."""
 
@@ -47,6 +53,42 @@ class Encryption(TypedDict, total=False):
     """The key that will be put first."""
 
 
+class Assertion(TypedDict, total=False):
+    """What assertions say (RFC 7523)."""
+
+    audience: str
+    """``issuer``, ``token_endpoint``, a URI or a host name."""
+    issuer: str
+    """With ``grant="jwt_bearer"``: who signs."""
+    subject: str
+    """With ``grant="jwt_bearer"``: for whom; ``{subject}`` in it stands for the subject of the grant."""
+    claims: Mapping[str, Any]
+    """With ``grant="jwt_bearer"``: further claims."""
+
+
+class TokenExchange(TypedDict, total=False):
+    """What is exchanged for a token (RFC 8693); ``subject_token`` has to be there."""
+
+    subject_token: Secret
+    subject_token_type: str
+    actor_token: Secret
+    actor_token_type: str
+    requested_token_type: str
+    audience: str
+
+
+class StoreTable(TypedDict, total=False):
+    """The address of a store, which has to be there, and how its tables are called."""
+
+    address: Secret
+    grants_table: str
+    pending_table: str
+    schema_table: str
+    columns: Mapping[str, str]
+    pool_size: int
+    create: bool
+
+
 class Config(TypedDict, total=False):
     """The configuration, the same keys in every language; ``provider`` and ``client_id`` have to be there."""
 
@@ -56,19 +98,33 @@ class Config(TypedDict, total=False):
     """Files with provider entries of one's own."""
     provider_variables: Mapping[str, str]
     """What the endpoints of the provider's entry leave open."""
+    google_credentials: Secret
+    """One of Google's files as it is, its path, or ``default``; then ``provider`` and ``client_id`` may be absent."""
+    redirect_index: int
+    """Which of the redirect URIs of a ``client_secrets.json``, counted from 0."""
     client_id: str
-    client_secret: str | Mapping[str, str]
-    """The text, ``{"env": NAME}`` or ``{"file": PATH}``."""
+    client_secret: Secret
     client_authentication: str
-    private_key: str | Mapping[str, str]
-    """OAuth 1.0a: PEM with the RSA key that signs; text, ``{"env": NAME}`` or ``{"file": PATH}``."""
-    private_key_passphrase: str | Mapping[str, str]
+    private_key: Secret
+    """PEM or JWK with the key that signs assertions (RFC 7523); OAuth 1.0a: PEM with the RSA key that signs requests."""
+    private_key_passphrase: Secret
+    private_key_id: str
+    """The name by which the provider knows the key (``kid``)."""
+    signing_algorithm: str
+    """Of assertions, such as ``ES256``."""
+    assertion: Assertion
+    grant: Literal["authorization_code", "client_credentials", "jwt_bearer", "token_exchange"]
+    """How grants come about."""
+    token_exchange: TokenExchange
+    """With ``grant="token_exchange"``: what is exchanged."""
+    legacy_grants: Sequence[Literal["password", "pin"]]
+    """Grants that show users' secrets to the application, for servers that know nothing else."""
     signature_method: str
     parameters_in: str
     realm: str
-    client_certificate: str | Mapping[str, str]
+    client_certificate: Secret
     """PEM with the certificate of mutual TLS (RFC 8705); its key may be in it."""
-    client_certificate_key: str | Mapping[str, str]
+    client_certificate_key: Secret
     tls_client_certificate_bound_access_tokens: bool
     """Whether APIs are shown the certificate, too."""
     dpop: bool | Literal["auto"]
@@ -77,6 +133,14 @@ class Config(TypedDict, total=False):
     scope: str | Sequence[str]
     offline: bool
     """Ask for whatever this provider needs to give a refresh token."""
+    par: Literal["auto", "always", "off"]
+    """Whether authorization requests are pushed to the provider (RFC 9126)."""
+    request_object: bool
+    """Whether authorization requests are signed with ``private_key`` (RFC 9101)."""
+    resource: Sequence[str]
+    """What the tokens are to be for (RFC 8707), as absolute URIs."""
+    allow_private_addresses: bool
+    """Whether a provider that is given by its issuer, and its endpoints, may be in private networks."""
     encryption: Encryption
     """The keys that stored records are sealed with."""
     detached: str
@@ -84,6 +148,8 @@ class Config(TypedDict, total=False):
     windows: Mapping[str, float]
     timeouts: Mapping[str, float]
     api_hosts: Sequence[str]
+    clock_skew: float
+    """By how much the provider's clock may differ from this one where times of an ``id_token`` are compared."""
     max_response_bytes: int
     user_agent: str
 
@@ -92,6 +158,12 @@ class BeginOptions(TypedDict, total=False):
     """How a user is asked for consent; what is not given is the configuration's."""
 
     scope: str | Sequence[str] | None
+    incremental: bool
+    """Keep what was granted before: the consent is asked for both."""
+    resource: Sequence[str] | None
+    """What tokens are to be had for beside the configuration's ``resource`` (RFC 8707); ``access_token`` gets those of each."""
+    authorization_details: Sequence[Mapping[str, Any]] | None
+    """What is to be allowed in detail (RFC 9396): objects, each with its ``type``."""
     redirect_uri: str | None
     prompt: str | None
     reauthenticate: bool
@@ -109,6 +181,53 @@ class FinishOptions(TypedDict, total=False):
     """How consent is brought home."""
 
     browser_session: str | None
+    state: str | None
+    """The ``state`` of ``begin``, where you know which callback you wait for; with it a bare code will do for a callback."""
+    timeout: float | None
+
+
+class ExchangeOptions(TypedDict, total=False):
+    """How a code is exchanged that came another way than by a callback."""
+
+    redirect_uri: str | None
+    """That of the request that brought the code; none where it had none."""
+    code_verifier: str | None
+    """The verifier of its challenge (RFC 7636), if it had one."""
+    scope: str | Sequence[str] | None
+    """What was asked for; the configuration's when absent."""
+    slot: str | None
+    timeout: float | None
+
+
+class DeviceOptions(TypedDict, total=False):
+    """How a user is asked for consent on another device; what is not given is the configuration's."""
+
+    scope: str | Sequence[str] | None
+    authorization_details: Sequence[Mapping[str, Any]] | None
+    """What is to be allowed in detail (RFC 9396): objects, each with its ``type``."""
+    parameters: Mapping[str, str] | None
+    """Further parameters of the device authorization request."""
+    slot: str | None
+    timeout: float | None
+
+
+class LogoutOptions(TypedDict, total=False):
+    """How a user is logged out at the provider."""
+
+    subject: str | None
+    """Whose session; the ``id_token`` of their grant tells the provider, where there is one."""
+    slot: str | None
+    post_logout_redirect_uri: str | None
+    """Where the provider sends the browser afterwards."""
+    state: str | None
+    """What comes back with that."""
+    timeout: float | None
+
+
+class LegacyGrantOptions(TypedDict, total=False):
+    """How a grant is kept that a password or a PIN brought."""
+
+    slot: str | None
     timeout: float | None
 
 
@@ -196,6 +315,20 @@ class RefreshOptions(TypedDict, total=False):
     timeout: float | None
 
 
+class UserinfoOptions(TypedDict, total=False):
+    """How the provider is asked about the user."""
+
+    timeout: float | None
+
+
+class IntrospectOptions(TypedDict, total=False):
+    """How the provider is asked about a token."""
+
+    token: Literal["access_token", "refresh_token"] | None
+    """About which; the access token when absent."""
+    timeout: float | None
+
+
 class RevokeOptions(TypedDict, total=False):
     """How a grant is revoked."""
 
@@ -226,27 +359,92 @@ class RequestOptions(TypedDict, total=False):
     max_response_bytes: int | None
 
 
+class RegisterOptions(TypedDict, total=False):
+    """A client to be registered."""
+
+    metadata: Mapping[str, Any] | None
+    """What the client says about itself (RFC 7591 section 2): ``redirect_uris``, ``client_name``, ``scope``, …"""
+    software_statement: str | None
+    """What somebody whom the provider trusts says about it: a signed JWT."""
+    initial_access_token: Secret | None
+    """The token that the registration endpoint wants."""
+    allow_private_addresses: bool
+    """Whether the issuer and its endpoints may be at private addresses."""
+    timeout: float | None
+
+
+class ResourceOptions(TypedDict, total=False):
+    """How an API is asked who gives tokens for it."""
+
+    challenge: str | None
+    """The values of ``WWW-Authenticate`` of its 401, a line each; without them the well-known place is asked."""
+    allow_private_addresses: bool
+    """Whether the document may be at a private address."""
+    timeout: float | None
+
+
+class SignOptions(TypedDict, total=False):
+    """Who signs, and what of the request; at most one of ``form`` and ``body``."""
+
+    client_secret: Secret | None
+    private_key: Secret | None
+    """PEM with the RSA key, for the RSA methods."""
+    private_key_passphrase: Secret | None
+    signature_method: str | None
+    """``HMAC-SHA1`` when absent."""
+    parameters_in: str | None
+    """``header`` (when absent), ``query`` or ``body``."""
+    realm: str | None
+    token: str | None
+    """The token; none for a two-legged request."""
+    token_secret: str | None
+    query: Parameters | None
+    """Parameters added to the URL's query."""
+    form: Parameters | None
+    """Parameters of a form-encoded body."""
+    body: bytes | bytearray | memoryview | None
+    """A body of another type, which ``oauth_body_hash`` is to cover."""
+    parameters: Parameters | None
+    """Further protocol parameters: ``oauth_callback``, ``oauth_verifier``, …"""
+    nonce: str | None
+    """A random one when absent."""
+    timestamp: int | None
+    """Unix seconds; now when absent."""
+    without_version: bool
+    """Leaves ``oauth_version`` out."""
+
+
 def options(given: Mapping[str, object]) -> str:
     """What was given, as text."""
     named = {name: value for name, value in given.items() if value is not None}
     return json.dumps(named, default=_plain)
 
 
-def configuration(store: str | TokenStore | None, config: Config) -> tuple[str, TokenStore | None]:
+def configuration(store: str | StoreTable | TokenStore | None, config: Config) -> tuple[str, TokenStore | None]:
     """The configuration as text, and the store where it is an object."""
     named: dict[str, Any] = {**config}
     if isinstance(encryption := named.get("encryption"), Mapping):
         named["encryption"] = {name: each() if callable(each) else each for name, each in encryption.items()}
-    if store is None or isinstance(store, str):
+    if store is None or isinstance(store, str | Mapping):
         return options({"store": store, **named}), None
     return options(named), store
 
 
 def request(method: str, url: str, given: RequestOptions) -> tuple[str, bytes | None]:
     """The request as text, and its raw body."""
-    named: dict[str, Any] = {**given, "method": method, "url": url}
+    return with_body({**given, "method": method, "url": url})
+
+
+def with_body(given: Mapping[str, Any]) -> tuple[str, bytes | None]:
+    """What was given, as text, and the raw body in it."""
+    named = {**given}
     body = named.pop("body", None)
     return options(named), None if body is None else bytes(memoryview(body))
+
+
+def scope(wanted: str | Sequence[str] | None) -> str:
+    """Scopes, or none, as text."""
+    return json.dumps(wanted, default=_plain)
 
 
 def inspection(text: str) -> Inspection:
@@ -257,6 +455,12 @@ def inspection(text: str) -> Inspection:
 def inspections(text: str) -> Inspections:
     """The same for several grants."""
     return [_seconds(each) for each in json.loads(text)]
+
+
+def claims(text: str) -> Claims:
+    """What a provider said."""
+    said: Claims = json.loads(text)
+    return said
 
 
 def due_report(text: str) -> DueReport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from . import _arguments as arguments
@@ -16,38 +16,46 @@ if TYPE_CHECKING:
 
     from ._arguments import (
         BeginOptions,
+        Claims,
         Config,
+        DeviceOptions,
         DueGrants,
         DueOptions,
         DueReport,
         Event,
+        ExchangeOptions,
         FinishOptions,
         HeaderOptions,
         Inspection,
         Inspections,
+        IntrospectOptions,
+        LegacyGrantOptions,
+        LogoutOptions,
         PutTokens,
         RefreshDueOptions,
         RefreshOptions,
         RequestOptions,
         RevokeOptions,
+        StoreTable,
         TokenOptions,
+        UserinfoOptions,
     )
-    from ._evergrant import AccessToken, Finished, GrantDocument, Start
+    from ._evergrant import AccessToken, DevicePoll, DeviceStart, Finished, GrantDocument, Standing, Start
     from ._store import TokenStore
 
 
 class AsyncClient:
     """One client registration at one provider, with a token store. Any number of tasks may share it.
 
-    ``store`` is ``sqlite:PATH``, ``memory:``, or an object with the methods of ``TokenStore``. ``on_event`` is called
-    with what happens to grants and stores, on the event loop of the last caller. The other
-    keywords are the configuration's keys.
+    ``store`` is ``sqlite:PATH``, ``memory:`` and so on, a table with such an ``address``, or an object with the methods
+    of ``TokenStore``. ``on_event`` is called with what happens to grants and stores, on the event loop of the last
+    caller. The other keywords are the configuration's keys.
     """
 
     def __init__(
         self,
         *,
-        store: str | TokenStore | None = None,
+        store: str | StoreTable | TokenStore | None = None,
         on_event: Callable[[Event], object] | None = None,
         **config: Unpack[Config],
     ) -> None:
@@ -63,6 +71,60 @@ class AsyncClient:
         """Stores the consent that a redirect to ``callback`` brought: its URL, or path and query, or query."""
         finished: Finished = await self._native.finish(callback, arguments.options(options))
         return finished
+
+    async def exchange(self, subject: str, code: str, **options: Unpack[ExchangeOptions]) -> Finished:
+        """Stores the consent that a code brings which came another way than by a callback. It is for you to know that the
+        code is this subject's. A code is sent once."""
+        finished: Finished = await self._native.exchange(subject, code, arguments.options(options))
+        return finished
+
+    async def check(self, subject: str, **options: Unpack[BeginOptions]) -> Standing:
+        """How a subject's grant stands, without asking the provider: ``valid``, ``refreshable``, or ``need_user`` with what
+        ``begin`` gives for these options. A ``scope`` has to be granted."""
+        standing: Standing = await self._native.check(subject, arguments.options(options))
+        return standing
+
+    async def begin_device(self, subject: str, **options: Unpack[DeviceOptions]) -> DeviceStart:
+        """Begins to ask a user for consent on another device (RFC 8628): show ``user_code`` and ``verification_uri``."""
+        start: DeviceStart = await self._native.begin_device(subject, arguments.options(options))
+        return start
+
+    async def poll_device(self, state: str) -> DevicePoll:
+        """Asks once whether the user has consented, or nobody if it is too soon; any process may, with the ``state`` of
+        ``begin_device``."""
+        poll: DevicePoll = await self._native.poll_device(state)
+        return poll
+
+    async def wait_device(self, state: str, timeout: float | None = None) -> Finished:
+        """Polls until the user has answered, or for ``timeout`` seconds, or until the codes expire.
+
+        Cancelling it leaves the flow for whoever goes on with it.
+        """
+        finished: Finished = await self._native.wait_device(state, timeout)
+        return finished
+
+    async def logout_url(self, **options: Unpack[LogoutOptions]) -> str:
+        """Where to send a user's browser to end its session at the provider. It may hold the user's ``id_token``: it belongs
+        into no log. Ask before the grant is revoked or forgotten, which this does not do."""
+        url: str = await self._native.logout_url(arguments.options(options))
+        return url
+
+    async def grant_by_password(
+        self, subject: str, username: str, password: str, **options: Unpack[LegacyGrantOptions]
+    ) -> Inspection:
+        """Stores the grant that a user's own password brings, where ``legacy_grants`` has ``password``. It is sent once and
+        kept nowhere."""
+        given = {"username": username, "password": password, **options}
+        return arguments.inspection(await self._native.grant_by_password(subject, arguments.options(given)))
+
+    async def grant_by_pin(self, subject: str, pin: str, **options: Unpack[LegacyGrantOptions]) -> Inspection:
+        """Stores the grant that a PIN brings, where ``legacy_grants`` has ``pin``."""
+        return arguments.inspection(await self._native.grant_by_pin(subject, arguments.options({"pin": pin, **options})))
+
+    async def pin_url(self) -> str:
+        """Where the provider shows a user the PIN for ``grant_by_pin``."""
+        url: str = await self._native.pin_url()
+        return url
 
     def grant(self, subject: str, slot: str = "") -> AsyncGrant:
         """A handle on a subject's grant; asks neither store nor provider."""
@@ -142,6 +204,20 @@ class AsyncGrant(native.Grant):
     async def refresh(self, **options: Unpack[RefreshOptions]) -> Inspection:
         """Renews the access token if it is due."""
         return arguments.inspection(await self._refresh(arguments.options(options)))
+
+    async def userinfo(self, **options: Unpack[UserinfoOptions]) -> Claims:
+        """What the provider says about the user (OpenID Connect), as it came."""
+        return arguments.claims(await self._userinfo(arguments.options(options)))
+
+    async def introspect(self, **options: Unpack[IntrospectOptions]) -> Claims:
+        """What the provider says about one of the grant's tokens (RFC 7662), as it came: ``active`` and more. Nothing is
+        renewed for it."""
+        return arguments.claims(await self._introspect(arguments.options(options)))
+
+    async def missing_scope(self, scope: str | Sequence[str] | None = None) -> list[str]:
+        """Which of these scopes were not granted, or of the configuration's; the provider is not asked."""
+        missing: list[str] = await self._missing_scope(arguments.scope(scope))
+        return missing
 
     async def revoke(self, **options: Unpack[RevokeOptions]) -> None:
         """Revokes the grant at the provider, then deletes it."""
