@@ -4,7 +4,7 @@ const { inspect } = require('node:util')
 const { atOnce, call } = require('./call.js')
 const { EvergrantError } = require('./error.js')
 const { Grant } = require('./grant.js')
-const { functionOf, methodsOf } = require('./store.js')
+const { functionOf, isStore, methodsOf } = require('./store.js')
 const native = require('./native.js')
 
 /** Keys that a function gives are asked for here and now. */
@@ -28,7 +28,7 @@ class Client {
     this.#onEvent = onEvent
     const listener = onEvent === undefined ? undefined : this.#listener()
     this.#native = atOnce(() =>
-      typeof store === 'object' && store !== null
+      isStore(store)
         ? new native.NativeClient(JSON.stringify(config), listener, functionOf(store), methodsOf(store))
         : new native.NativeClient(JSON.stringify({ ...config, store }), listener, undefined, []),
     )
@@ -52,6 +52,42 @@ class Client {
 
   async finish(callback, options) {
     return JSON.parse(await call(options, (leaving, text) => this.#native.finish(leaving, text, String(callback))))
+  }
+
+  async exchange(subject, code, options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.exchange(leaving, text, subject, code)))
+  }
+
+  async check(subject, options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.check(leaving, text, subject)))
+  }
+
+  async beginDevice(subject, options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.beginDevice(leaving, text, subject)))
+  }
+
+  async pollDevice(state, options) {
+    return JSON.parse(await call(options, (leaving) => this.#native.pollDevice(leaving, state)))
+  }
+
+  async waitDevice(state, options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.waitDevice(leaving, text, state)))
+  }
+
+  async grantByPassword(subject, options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.grantByPassword(leaving, text, subject)))
+  }
+
+  async grantByPin(subject, options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.grantByPin(leaving, text, subject)))
+  }
+
+  async pinUrl(options) {
+    return call(options, (leaving) => this.#native.pinUrl(leaving))
+  }
+
+  async logoutUrl(options) {
+    return call(options, (leaving, text) => this.#native.logoutUrl(leaving, text))
   }
 
   grant(subject, slot = '') {

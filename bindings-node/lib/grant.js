@@ -5,6 +5,7 @@ const { AccessToken } = require('./access_token.js')
 const { atOnce, call } = require('./call.js')
 const { EvergrantError } = require('./error.js')
 const { GrantDocument } = require('./grant_document.js')
+const { bytes, pairs } = require('./request_parts.js')
 const { ApiResponse, standardResponse } = require('./response.js')
 
 /** What one user allowed; see index.d.ts. Made by `client.grant`. */
@@ -74,8 +75,7 @@ class Grant {
       form: pairs(options.form),
       headers: pairs(options.headers),
     }
-    const bytes = body == null ? undefined : Buffer.from(body.buffer ?? body, body.byteOffset, body.byteLength)
-    return new ApiResponse(await call(plain, (leaving, text) => this.#native.request(leaving, text, bytes)))
+    return new ApiResponse(await call(plain, (leaving, text) => this.#native.request(leaving, text, bytes(body))))
   }
 
   async fetch(input, init) {
@@ -92,6 +92,18 @@ class Grant {
 
   async refresh(options) {
     return JSON.parse(await call(options, (leaving, text) => this.#native.refresh(leaving, text)))
+  }
+
+  async userinfo(options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.userinfo(leaving, text)))
+  }
+
+  async introspect(options) {
+    return JSON.parse(await call(options, (leaving, text) => this.#native.introspect(leaving, text)))
+  }
+
+  async missingScope(scope, options) {
+    return call({ ...options, scope }, (leaving, text) => this.#native.missingScope(leaving, text))
   }
 
   async revoke(options) {
@@ -113,12 +125,6 @@ class Grant {
   [inspect.custom](_depth, options) {
     return `Grant ${inspect({ subject: this.subject, slot: this.slot }, options)}`
   }
-}
-
-/** Parameters as the library reads them: an object, or a list of pairs from anything that iterates over pairs. */
-function pairs(parameters) {
-  const iterates = typeof parameters === 'object' && parameters?.[Symbol.iterator] !== undefined
-  return iterates ? [...parameters] : parameters
 }
 
 module.exports = { Grant }

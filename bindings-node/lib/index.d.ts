@@ -20,6 +20,51 @@ export declare class Client {
   /** Ends an authorization with the callback as it came: full URL, path with query, or query. */
   finish(callback: string | URL | URLSearchParams, options?: FinishOptions): Promise<Finished>
 
+  /**
+   * Exchanges a code that came another way than by a callback: from your own page or program, which asked the provider
+   * itself. That the code is of `subject` is for you to know. A code is sent once.
+   */
+  exchange(subject: string, code: string, options?: ExchangeOptions): Promise<Finished>
+
+  /**
+   * How the grant of `subject` stands; the provider is not asked. Scopes that the options name have to be granted. Where
+   * the user is needed, `start` is what `begin` gives for these options.
+   */
+  check(subject: string, options?: BeginOptions): Promise<Standing>
+
+  /**
+   * Begins to ask `subject` for consent on another device (RFC 8628): show `userCode` and `verificationUri`. Any process may
+   * go on with it.
+   */
+  beginDevice(subject: string, options?: DeviceOptions): Promise<DeviceStart>
+
+  /**
+   * Asks once whether the user has consented; sooner than the provider allows it asks nobody. Rejects with
+   * `consent_denied`, and with `state_mismatch` where the codes have expired.
+   */
+  pollDevice(state: string, options?: Abortable): Promise<DevicePoll>
+
+  /** Polls until the user has answered or the codes expire. Who leaves may wait again. */
+  waitDevice(state: string, options?: WaitOptions): Promise<Finished>
+
+  /**
+   * Stores the grant that a user's own password brings (RFC 6749 section 4.3), where `legacyGrants` allows it. RFC 9700
+   * section 2.4 forbids it. The password is sent once and kept nowhere.
+   */
+  grantByPassword(subject: string, options: PasswordOptions): Promise<Inspection>
+
+  /** Stores the grant that a PIN brings, where `legacyGrants` allows it; the user got the PIN at `pinUrl`. */
+  grantByPin(subject: string, options: PinOptions): Promise<Inspection>
+
+  /** Where the provider shows a user the PIN that they copy. */
+  pinUrl(options?: Abortable): Promise<string>
+
+  /**
+   * Where to send a user's browser to end its session at the provider (OpenID Connect RP-Initiated Logout 1.0). The grant
+   * lives on. The URL may hold the user's `id_token`: it belongs into no log.
+   */
+  logoutUrl(options?: LogoutOptions): Promise<string>
+
   /** A handle on the grant of a subject; no I/O. Keep it: it holds the fresh token. */
   grant(subject: string, slot?: string): Grant
 
@@ -76,6 +121,18 @@ export declare class Grant {
 
   /** Renews now, whatever the token's age. Processes that ask at once share one renewal. */
   refresh(options?: ForceOptions): Promise<Inspection>
+
+  /**
+   * What the provider says about the user (OpenID Connect Core section 5.3): the claims as they came. Where the consent
+   * brought an `id_token`, they are about its user, or it is `invalid_response`.
+   */
+  userinfo(options?: CallOptions): Promise<Claims>
+
+  /** What the provider says about one of the grant's tokens (RFC 7662), as it came. Nothing is renewed for it. */
+  introspect(options?: IntrospectOptions): Promise<Introspection>
+
+  /** Which of these scopes were not granted; of the client's own where none are named. The provider is not asked. */
+  missingScope(scope?: string | string[], options?: Abortable): Promise<string[]>
 
   /** Revokes the grant at the provider (RFC 7009) and deletes it; with `force`, deletes it whatever the provider says. */
   revoke(options?: ForceOptions): Promise<void>
@@ -183,26 +240,62 @@ export type ErrorCode =
   | 'callback'
   | 'internal'
 
+/** A secret as text, from an environment variable, or from a file. */
+export type SecretSource = string | { env: string } | { file: string }
+
 /** The keys of the configuration (docs/configuration.md), in camelCase. */
-export interface ClientOptions {
+export type ClientOptions = CommonOptions & (NamedRegistration | GoogleRegistration)
+
+/** Which client registration at which provider. */
+export interface NamedRegistration {
   /** A name of the catalogue, an issuer URL, or a provider of your own. */
   provider: string | ProviderTable
+  clientId: string
+  googleCredentials?: SecretSource
+}
+
+/** One of Google's files says it. */
+export interface GoogleRegistration {
+  /** `google` when absent. */
+  provider?: string | ProviderTable
+  clientId?: string
+  /**
+   * `client_secrets.json`, the key of a service account, or the credentials of a user: its text or path; `default` for
+   * those that Google's own libraries use.
+   */
+  googleCredentials: SecretSource
+}
+
+/** What stands beside that. */
+export interface CommonOptions {
   /** Files with provider entries of your own. */
   providerFiles?: string[]
   /** What the endpoints of the provider's entry leave open. */
   providerVariables?: Record<string, string>
-  clientId: string
-  clientSecret?: string | { env: string } | { file: string }
+  /** Which of the redirect URIs of a `client_secrets.json`, counted from 0. */
+  redirectIndex?: number
+  clientSecret?: SecretSource
   clientAuthentication?: ClientAuthentication
-  /** OAuth 1.0a: PEM with the RSA key that signs. */
-  privateKey?: string | { env: string } | { file: string }
-  privateKeyPassphrase?: string | { env: string } | { file: string }
+  /** PEM or JWK with the key that signs assertions (RFC 7523); OAuth 1.0a: PEM with the RSA key that signs. */
+  privateKey?: SecretSource
+  privateKeyPassphrase?: SecretSource
+  /** The name that the provider knows the key by (`kid`). */
+  privateKeyId?: string
+  /** Of assertions, such as `PS256`; what the key usually signs with when absent. */
+  signingAlgorithm?: string
+  assertion?: AssertionOptions
+  /** How grants come about. */
+  grant?: 'authorization_code' | 'client_credentials' | 'jwt_bearer' | 'token_exchange'
+  /** With `grant: 'token_exchange'`. */
+  tokenExchange?: TokenExchangeOptions
+  /** Grants that show users' secrets to the application. */
+  legacyGrants?: ('password' | 'pin')[]
   signatureMethod?: SignatureMethod
   parametersIn?: ParametersIn
   realm?: string
   /** PEM with the certificate of mutual TLS (RFC 8705); its key may be in it. */
-  clientCertificate?: string | { env: string } | { file: string }
-  clientCertificateKey?: string | { env: string } | { file: string }
+  clientCertificate?: SecretSource
+  clientCertificateKey?: SecretSource
   /** Whether APIs are shown the certificate, too. */
   tlsClientCertificateBoundAccessTokens?: boolean
   /** Whether tokens are bound to a key of the grant's own (RFC 9449). */
@@ -211,8 +304,16 @@ export interface ClientOptions {
   scope?: string | string[]
   /** Ask for whatever this provider needs to give a refresh token. */
   offline?: boolean
-  /** `sqlite:PATH`, `memory:`, or a store of your own; `grants.db` in `stateDir` when absent. */
-  store?: string | TokenStore
+  /** Whether authorization requests are pushed to the provider (RFC 9126); `auto`: where it demands that. */
+  par?: 'auto' | 'always' | 'off'
+  /** Whether authorization requests are signed with `privateKey` (RFC 9101), also where nobody demands it. */
+  requestObject?: boolean
+  /** What the tokens are to be for (RFC 8707): absolute URIs. */
+  resource?: string[]
+  /** Whether a provider that is given by its issuer, and its endpoints, may be in private networks. */
+  allowPrivateAddresses?: boolean
+  /** `sqlite:PATH`, `memory:`, a table, or a store of your own; `grants.db` in `stateDir` when absent. */
+  store?: string | StoreTable | TokenStore
   /** The keys that stored records are sealed with. */
   encryption?: Encryption
   detached?: 'auto' | 'off' | 'require'
@@ -224,12 +325,51 @@ export interface ClientOptions {
   /** Hosts of the API, such as `api.example.org` or `*.example.org`: tokens go to no other. */
   apiHosts?: string[]
   maxResponseBytes?: number
+  /** By how many seconds the provider's clock may differ from this one where times of an `id_token` are compared. */
+  clockSkew?: number
   userAgent?: string
   /**
    * Hears what happens to grants and stores; it keeps neither the process nor the client alive. What it throws is an
    * uncaught exception.
    */
   onEvent?: (event: GrantEvent) => void
+}
+
+/** What assertions say. */
+export interface AssertionOptions {
+  /** To whom they are addressed: `issuer`, `token_endpoint`, a URI or a host name. */
+  audience?: string
+  /** With `grant: 'jwt_bearer'`: who signs; `clientId` when absent. */
+  issuer?: string
+  /** With `grant: 'jwt_bearer'`: for whom a token is wanted; `{subject}` in it stands for the grant's. */
+  subject?: string
+  /** With `grant: 'jwt_bearer'`: further claims, sent as they are. */
+  claims?: Record<string, unknown>
+}
+
+/** What is exchanged for a token (RFC 8693). Types are URIs, or the last part of those of section 3, such as `jwt`. */
+export interface TokenExchangeOptions {
+  /** A file is read anew for each request. */
+  subjectToken: SecretSource
+  subjectTokenType?: string
+  actorToken?: SecretSource
+  actorTokenType?: string
+  requestedTokenType?: string
+  audience?: string
+}
+
+/** Where the store is, and how its tables are called (docs/stores.md). */
+export interface StoreTable {
+  address: SecretSource
+  grantsTable?: string
+  pendingTable?: string
+  schemaTable?: string
+  /** Columns of the table of grants that have other names, by their usual one. */
+  columns?: Record<string, string>
+  /** Connections of a process, at most. */
+  poolSize?: number
+  /** Whether tables are made where there are none. */
+  create?: boolean
 }
 
 /** Encryption at rest; a function is asked once, when the client is made, and returns keys, no promise. */
@@ -241,7 +381,7 @@ export interface Encryption {
 }
 
 /** 32 random bytes as base64, base64url or hex. */
-export type Key = string | { env: string } | { file: string }
+export type Key = SecretSource
 
 /** OAuth 1.0a. */
 export type SignatureMethod =
@@ -259,6 +399,8 @@ export type ParametersIn = 'header' | 'body' | 'query'
 export type ClientAuthentication =
   | 'client_secret_basic'
   | 'client_secret_post'
+  | 'client_secret_jwt'
+  | 'private_key_jwt'
   | 'tls_client_auth'
   | 'self_signed_tls_client_auth'
   | 'none'
@@ -270,6 +412,7 @@ export interface ProviderTable {
   status?: 'active' | 'retired'
   replacedBy?: string
   protocol?: 'oauth1' | 'oauth2'
+  /** Compared with `iss` of a callback (RFC 9207) and of an `id_token`. */
   issuer?: string
   authorizationEndpoint: string
   tokenEndpoint: string
@@ -285,18 +428,52 @@ export interface ProviderTable {
   revocationEndpoint?: string
   introspectionEndpoint?: string
   userinfoEndpoint?: string
+  /** Other spellings of the issuer in an `id_token`; `{claim}` in one stands for what that claim says. */
+  idTokenIssuers?: string[]
+  /** By what it may sign an `id_token`, such as `['RS256']`. */
+  idTokenAlgorithms?: string[]
+  jwksUri?: string
+  endSessionEndpoint?: string
   deviceAuthorizationEndpoint?: string
+  pushedAuthorizationRequestEndpoint?: string
+  requirePushedAuthorizationRequests?: boolean
+  /** Whether it takes no authorization requests but signed ones (RFC 9101). */
+  requireSignedRequestObject?: boolean
+  /** Whether every callback names the issuer (RFC 9207). */
+  authorizationResponseIssParameterSupported?: boolean
   /** What stands in endpoints as `{name}`, each with a sentence that says what it is. */
   variables?: Record<string, string>
+  /** How the access token of a code becomes one that lives longer. */
+  exchange?: AccessTokenGrant
+  /** How an access token renews itself, where there are no refresh tokens. */
+  renewal?: AccessTokenGrant
+  /** Tokens that the answer to a code brings besides: by the slot that they get, the name of the object with them. */
+  slots?: Record<string, string>
   clientAuthentication?: ClientAuthentication
   refreshAuthentication?: ClientAuthentication
+  /** To whom assertions are addressed: `issuer`, `token_endpoint`, a URI or a host name. */
+  assertionAudience?: string
+  /** Whether it looks for scopes in the assertion of a service account. */
+  scopeInAssertion?: boolean
   tokenRequestFormat?: 'form' | 'json'
   clientIdParameter?: string
   scopeParameter?: string
+  stateIn?: 'parameter' | 'redirect_uri'
   scopeSeparator?: string
+  /** What it calls parameters, by what the standards call them; an empty name leaves the parameter out. */
+  names?: {
+    authorization?: Record<string, string>
+    callback?: Record<string, string>
+    token?: Record<string, string>
+  }
+  /** Whether it takes names in the place of redirect URIs. */
+  redirectByName?: boolean
   pkce?: 'S256' | 'off'
+  dpopSigningAlgValuesSupported?: string[]
   authorizationParameters?: Record<string, string>
   reauthenticationParameters?: Record<string, string>
+  /** What lets a consent cover what was granted before. */
+  incrementalParameters?: Record<string, string>
   tokenParameters?: Record<string, string>
   refreshParameters?: Record<string, string>
   /** Parameters of the callback that API calls need later. */
@@ -316,6 +493,8 @@ export interface ProviderTable {
     earliestRefresh?: number
     leavesOut?: string[]
   }
+  /** Whether revoking one token ends everything that its user allowed this client. */
+  revokingTakesAll?: boolean
   /** Where the token endpoint's answers have what. */
   response?: ResponseShape
   /** Words that it says instead of `invalid_grant`. */
@@ -323,6 +502,17 @@ export interface ProviderTable {
   documentation?: string
   checked?: string
   source?: string
+}
+
+/** A token request in which an access token is spent for another one. */
+export interface AccessTokenGrant {
+  /** The token endpoint when absent. */
+  endpoint?: string
+  /** `GET` puts secrets into a URL. */
+  method?: 'POST' | 'GET'
+  grantType: string
+  tokenParameter: string
+  clientAuthentication?: ClientAuthentication
 }
 
 /** Names of fields in the token endpoint's answers, and what they mean; the standard's where absent. */
@@ -341,6 +531,8 @@ export interface ResponseShape {
   scope?: string
   scopeSeparator?: string
   tokenType?: string
+  /** A number in the answer that says whether it is a success. */
+  status?: { field: string; success: number }
 }
 
 export type LifetimeUnit = 'seconds' | 'milliseconds' | 'hours'
@@ -358,6 +550,11 @@ export interface CallOptions extends Abortable {
 
 export interface BeginOptions extends CallOptions {
   scope?: string | string[]
+  /** Keep what was granted before: the consent is asked for both. */
+  incremental?: boolean
+  /** What tokens are to be had for beside the client's own `resource` (RFC 8707): absolute URIs. */
+  resource?: string[]
+  authorizationDetails?: AuthorizationDetail[]
   redirectUri?: string
   prompt?: string
   /** Whether the user is to prove once more who they are. */
@@ -372,6 +569,63 @@ export interface BeginOptions extends CallOptions {
 
 export interface FinishOptions extends CallOptions {
   browserSession?: string
+  /** What `begin` gave, where you know which callback you wait for. With it a bare code does for a callback. */
+  state?: string
+}
+
+/** What is to be allowed in detail (RFC 9396), sent as it is. */
+export interface AuthorizationDetail {
+  type: string
+  [key: string]: unknown
+}
+
+export interface ExchangeOptions extends CallOptions {
+  /** That of the request that brought the code; none where it had none. */
+  redirectUri?: string
+  /** The verifier of its challenge (RFC 7636). */
+  codeVerifier?: string
+  /** What was asked for; the client's scopes when absent. */
+  scope?: string | string[]
+  slot?: string
+}
+
+export interface DeviceOptions extends CallOptions {
+  scope?: string | string[]
+  authorizationDetails?: AuthorizationDetail[]
+  /** Further parameters of the device authorization request. */
+  parameters?: Record<string, string>
+  slot?: string
+}
+
+export interface WaitOptions extends Abortable {
+  /** Seconds until the call gives up with `timeout`; until the codes expire when absent. */
+  timeout?: number
+}
+
+export interface PasswordOptions extends CallOptions {
+  username: string
+  password: string
+  slot?: string
+}
+
+export interface PinOptions extends CallOptions {
+  pin: string
+  slot?: string
+}
+
+export interface LogoutOptions extends CallOptions {
+  /** Whose session; the `id_token` of their grant tells the provider. */
+  subject?: string
+  slot?: string
+  /** Where the provider sends the browser afterwards; registered there. */
+  postLogoutRedirectUri?: string
+  /** What comes back with that. */
+  state?: string
+}
+
+export interface IntrospectOptions extends CallOptions {
+  /** `access_token` when absent. */
+  token?: 'access_token' | 'refresh_token'
 }
 
 /** Which of a grant's access tokens is meant; each is renewed by itself. Without both it is the grant's own. */
@@ -464,6 +718,42 @@ export interface Start {
   url: string
   state: string
   expiresAt: number
+  /** Until when the browser has to be there, where the provider says (RFC 9126). */
+  openBy?: number
+}
+
+/** How a grant stands. */
+export interface Standing {
+  /** There is a token, there will be one as soon as it is asked for, or the user has to consent. */
+  status: 'valid' | 'refreshable' | 'need_user'
+  /** Why the user is needed: `no_grant`, `missing_scope`, `hold`, `revoking`, or a reason of `needs_consent`. */
+  reason: string | null
+  /** What was wanted and is not granted. */
+  missingScope: string[]
+  /** Where to send the user who is needed. */
+  start: Start | null
+}
+
+/** Consent asked for on another device. */
+export interface DeviceStart {
+  /** Names this flow in `pollDevice` and `waitDevice`. */
+  state: string
+  /** What the user types. */
+  userCode: string
+  /** Where. */
+  verificationUri: string
+  /** The same address with the code in it, for a link or a QR code. */
+  verificationUriComplete: string | null
+  /** Seconds between polls. */
+  interval: number
+  expiresAt: number
+}
+
+export interface DevicePoll {
+  /** The consent, once it is given. */
+  finished: Finished | null
+  /** Else: when to poll again. */
+  pollAt: number | null
 }
 
 export interface Finished {
@@ -473,6 +763,20 @@ export interface Finished {
   generation: number
   scope: string[]
   expiresAt: number | null
+  /** What was asked for and not granted; absent where that is nothing. */
+  missingScope?: string[]
+}
+
+/** Claims as the provider has them; times in them are its own, Unix seconds. */
+export interface Claims {
+  sub?: string
+  [claim: string]: unknown
+}
+
+/** What a provider says about a token (RFC 7662 section 2.2), with its own names. */
+export interface Introspection {
+  active: boolean
+  [field: string]: unknown
 }
 
 /** All that is known of a grant but its secrets. */
@@ -658,4 +962,123 @@ export interface CheckFinding {
   /** Of a skipped one: the method that is missing, and what is not promised without it. Of others: what was measured. */
   remark?: string
   milliseconds: number
+}
+
+/**
+ * Registers a client at a provider that registers clients by itself (RFC 7591). It is registered once for each call.
+ *
+ * @example const { config } = await register({ issuer, metadata: { redirect_uris: [redirectUri] } })
+ */
+export declare function register(options: RegisterOptions): Promise<Registered>
+
+export interface RegisterOptions extends CallOptions {
+  /** The `provider` of the configuration. */
+  issuer: string
+  /** What the client says about itself (RFC 7591 section 2), sent as it is: `redirect_uris`, `client_name`, `scope`, … */
+  metadata?: Record<string, unknown>
+  /** A signed JWT of somebody whom the provider trusts. */
+  softwareStatement?: string
+  /** The token that the registration endpoint wants. */
+  initialAccessToken?: SecretSource
+  /** Whether the issuer and its endpoints may be in private networks. */
+  allowPrivateAddresses?: boolean
+}
+
+/** A registered client. It holds secrets: keep it as you keep them. */
+export interface Registered {
+  /** Keys of a configuration, ready for `new Client`. */
+  config: {
+    provider: string
+    clientId: string
+    clientSecret?: string
+    clientAuthentication?: ClientAuthentication
+    redirectUri?: string
+    scope?: string[]
+    allowPrivateAddresses?: boolean
+  }
+  /** `null` where the secret does not expire. */
+  clientSecretExpiresAt: number | null
+  /** What changes the registration (RFC 7592). */
+  registrationAccessToken: string | null
+  /** Where. */
+  registrationClientUri: string | null
+  /** The metadata as the provider took it, with its own names, without secrets. */
+  metadata: Record<string, unknown>
+}
+
+/** What an API says about itself, and who gives tokens for it (RFC 9728). */
+export declare function protectedResource(options: ResourceOptions): Promise<ProtectedResource>
+
+export interface ResourceOptions extends CallOptions {
+  /** The identifier of the API, or the address of a request that it answered with 401. */
+  url: string
+  /** The values of `WWW-Authenticate` of that answer, a line each. */
+  challenge?: string
+  /** Whether the document may be in private networks. */
+  allowPrivateAddresses?: boolean
+}
+
+export interface ProtectedResource {
+  /** What tokens are asked for (RFC 8707): a `resource` of the configuration. */
+  resource: string
+  /** Issuers whose tokens it takes: each a `provider` of the configuration. */
+  authorizationServers: string[]
+  scopesSupported: string[]
+  bearerMethodsSupported: string[]
+  authorizationDetailsTypesSupported: string[]
+  dpopBoundAccessTokensRequired: boolean
+  tlsClientCertificateBoundAccessTokens: boolean
+  resourceName: string | null
+  resourceDocumentation: string | null
+}
+
+/**
+ * Signs one OAuth 1.0a request (RFC 5849 section 3.1) for use with any HTTP client; nothing is stored or sent.
+ *
+ * @throws {EvergrantError} `invalid_argument`, `invalid_config`
+ * @example const { authorization } = sign('GET', url, { clientId: 'key', clientSecret: 'secret' })
+ */
+export declare function sign(method: string, url: string | URL, options: SignOptions): SignedRequest
+
+/** Who signs, and what of the request besides method and URL: at most one of `form` and `body`. */
+export interface SignOptions {
+  /** The consumer key. */
+  clientId: string
+  clientSecret?: SecretSource
+  /** PEM with the RSA key, for the RSA methods. */
+  privateKey?: SecretSource
+  privateKeyPassphrase?: SecretSource
+  /** `HMAC-SHA1` when absent. */
+  signatureMethod?: SignatureMethod
+  /** `header` when absent. */
+  parametersIn?: ParametersIn
+  realm?: string
+  /** Token or temporary credentials. */
+  token?: string
+  tokenSecret?: string
+  /** Added to the URL's query. */
+  query?: Parameters
+  form?: Parameters
+  /** A body of another type, which `oauth_body_hash` is to cover. */
+  body?: string | ArrayBuffer | ArrayBufferView
+  /** Further protocol parameters, such as `oauth_callback`. */
+  parameters?: Parameters
+  /** A random one when absent. */
+  nonce?: string
+  /** Unix **seconds**; now when absent. */
+  timestamp?: number
+  /** Leaves `oauth_version` out. */
+  withoutVersion?: boolean
+}
+
+/** What to send. */
+export interface SignedRequest {
+  /** Value of the `Authorization` header, where that carries the protocol parameters. */
+  authorization: string | null
+  /** Where to send it, with its whole query. */
+  url: string
+  /** The whole form body, where that carries the protocol parameters. */
+  body: string | null
+  /** What was signed (RFC 5849 section 3.4.1), to compare where a server refuses the signature. */
+  baseString: string
 }

@@ -6,6 +6,19 @@ const { Client } = require('./client.js')
 const { EvergrantError } = require('./error.js')
 const { Grant } = require('./grant.js')
 const { GrantDocument } = require('./grant_document.js')
+const { protectedResource, register } = require('./lookup.js')
 const { ApiResponse } = require('./response.js')
+const { sign } = require('./sign.js')
 
-module.exports = { AccessToken, ApiResponse, checkStore, Client, EvergrantError, Grant, GrantDocument }
+module.exports = {
+  AccessToken,
+  ApiResponse,
+  checkStore,
+  Client,
+  EvergrantError,
+  Grant,
+  GrantDocument,
+  protectedResource,
+  register,
+  sign,
+}

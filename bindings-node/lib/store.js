@@ -7,6 +7,11 @@ function methodsOf(store) {
   return native.storeMethods().filter((name) => typeof store[camelCase(name)] === 'function')
 }
 
+/** Whether it is a store of the application's own, and no table that says where one is. */
+function isStore(store) {
+  return typeof store === 'object' && store !== null && (!('address' in store) || methodsOf(store).length > 0)
+}
+
 /**
  * The one function through which the native module calls any method of the store. It never throws: a reply and what a
  * method threw are both told as JSON.
@@ -35,4 +40,4 @@ function withSnakeCaseKeys(reply) {
   return Object.fromEntries(Object.entries(reply).map(([name, value]) => [snakeCase(name), value]))
 }
 
-module.exports = { functionOf, methodsOf }
+module.exports = { functionOf, isStore, methodsOf }

@@ -86,3 +86,8 @@ pub(crate) fn json(result: &impl Serialize) -> String {
     let value = serde_json::to_value(result).expect("a result is plain data");
     evergrant::camel_json(value).to_string()
 }
+
+/// What a provider said, as JSON text with its own keys.
+pub(crate) fn as_it_came(result: &impl Serialize) -> String {
+    serde_json::to_string(result).expect("a result is plain data")
+}

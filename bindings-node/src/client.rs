@@ -11,10 +11,19 @@ use napi::bindgen_prelude::{ArrayBuffer, Object, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status};
 use napi_derive::napi;
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// Takes an event as JSON text; weak, so that a listener never keeps the process alive.
 type EventFunction = ThreadsafeFunction<String, Unknown<'static>, String, Status, false, true>;
+
+/// How long to wait for an answer on another device.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WaitOptions {
+    /// Seconds; until the codes expire when absent.
+    timeout: Option<f64>,
+}
 
 /// What `Client` of `lib/client.js` is made of.
 #[napi]
@@ -78,6 +87,153 @@ impl NativeClient {
                 .finish(&callback, options_from_json_camel(&options)?)
                 .await
                 .map(|finished| json(&finished))
+        })
+    }
+
+    /// Exchanges a code that came another way than by a callback.
+    #[napi]
+    pub fn exchange<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+        subject: String,
+        code: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            client
+                .exchange(&subject, &code, options_from_json_camel(&options)?)
+                .await
+                .map(|finished| json(&finished))
+        })
+    }
+
+    /// How the grant of a subject stands, and where to send a user who is needed.
+    #[napi]
+    pub fn check<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+        subject: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            client
+                .check(&subject, options_from_json_camel(&options)?)
+                .await
+                .map(|standing| json(&standing))
+        })
+    }
+
+    /// Begins to ask the subject for consent on another device.
+    #[napi]
+    pub fn begin_device<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+        subject: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            client
+                .begin_device(&subject, options_from_json_camel(&options)?)
+                .await
+                .map(|start| json(&start))
+        })
+    }
+
+    /// Asks once whether the user has consented.
+    #[napi]
+    pub fn poll_device<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        state: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            client.poll_device(&state).await.map(|polled| json(&polled))
+        })
+    }
+
+    /// Polls until the user has answered.
+    #[napi]
+    pub fn wait_device<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+        state: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            let options: WaitOptions = options_from_json_camel(&options)?;
+            client.wait_device(&state, options.timeout).await.map(|finished| json(&finished))
+        })
+    }
+
+    /// Stores the grant that a user's password brings.
+    #[napi]
+    pub fn grant_by_password<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+        subject: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            client
+                .grant_by_password(&subject, options_from_json_camel(&options)?)
+                .await
+                .map(|inspection| json(&inspection))
+        })
+    }
+
+    /// Stores the grant that a PIN brings.
+    #[napi]
+    pub fn grant_by_pin<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+        subject: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            client
+                .grant_by_pin(&subject, options_from_json_camel(&options)?)
+                .await
+                .map(|inspection| json(&inspection))
+        })
+    }
+
+    /// Where the provider shows a user the PIN.
+    #[napi]
+    pub fn pin_url<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move { client.pin_url().await })
+    }
+
+    /// Where a user's session at the provider ends; the text may hold their `id_token`.
+    #[napi]
+    pub fn logout_url<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+    ) -> napi::Result<Object<'env>> {
+        let client = self.0.clone();
+        promise(env, leaving, async move {
+            let logout = client.logout_url(options_from_json_camel(&options)?).await?;
+            Ok(logout.url.expose().to_owned())
         })
     }
 

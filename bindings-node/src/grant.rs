@@ -1,10 +1,19 @@
 //! `Grant`: what one user allowed, as a handle.
 
-use crate::border::{Leaving, at_once, json, promise};
-use evergrant::{AccessToken, ApiRequest, ApiResponse, Grant, options_from_json_camel};
+use crate::border::{Leaving, as_it_came, at_once, json, promise};
+use evergrant::{AccessToken, ApiRequest, ApiResponse, Grant, Scopes, options_from_json_camel};
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, Object};
 use napi_derive::napi;
+use serde::Deserialize;
+
+/// Which scopes a caller needs.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Needed {
+    /// The client's own when absent.
+    scope: Option<Scopes>,
+}
 
 /// What `Grant` of `lib/grant.js` is made of.
 #[napi]
@@ -173,6 +182,51 @@ impl NativeGrant {
             leaving,
             async move { grant.inspect().await.map(|inspection| json(&inspection)) },
         )
+    }
+
+    /// What the provider says about the user.
+    #[napi]
+    pub fn userinfo<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+    ) -> napi::Result<Object<'env>> {
+        let grant = self.0.clone();
+        promise(env, leaving, async move {
+            let claims = grant.userinfo(options_from_json_camel(&options)?).await?;
+            Ok(as_it_came(&claims))
+        })
+    }
+
+    /// What the provider says about one of the grant's tokens.
+    #[napi]
+    pub fn introspect<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+    ) -> napi::Result<Object<'env>> {
+        let grant = self.0.clone();
+        promise(env, leaving, async move {
+            let introspection = grant.introspect(options_from_json_camel(&options)?).await?;
+            Ok(as_it_came(&introspection))
+        })
+    }
+
+    /// Which of the needed scopes were not granted.
+    #[napi]
+    pub fn missing_scope<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+        options: String,
+    ) -> napi::Result<Object<'env>> {
+        let grant = self.0.clone();
+        promise(env, leaving, async move {
+            let needed: Needed = options_from_json_camel(&options)?;
+            grant.missing_scope(needed.scope).await
+        })
     }
 
     /// The grant as a document: a secret.

@@ -12,6 +12,8 @@ pub mod check;
 pub mod client;
 mod epoch;
 pub mod grant;
+pub mod lookup;
+pub mod sign;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

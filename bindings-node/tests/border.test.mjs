@@ -40,6 +40,25 @@ test('the types know every error code', () => {
   assert.deepEqual(union.match(/\w+/g), native._testingCodes())
 })
 
+test('the types know every key of the configuration', () => {
+  const types = readFileSync(new URL('../lib/index.d.ts', import.meta.url), 'utf8')
+  const guide = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+  const cells = [...guide.matchAll(/^\| (`.*?) \|/gm)].map(([, cell]) => cell)
+  const keys = cells.flatMap((cell) => cell.match(/(?<=`)[a-z0-9_.]+(?=`)/g)).flatMap((path) => path.split('.'))
+  assert.ok(keys.length > 100)
+  const camel = (key) => key.replace(/_([a-z])/g, (_match, letter) => letter.toUpperCase())
+  const missing = keys.filter((key) => key !== '' && !new RegExp(`\\b${camel(key)}\\??:`).test(types))
+  assert.deepEqual(missing, [])
+})
+
+test('the types know every event', () => {
+  const types = readFileSync(new URL('../lib/index.d.ts', import.meta.url), 'utf8')
+  const guide = readFileSync(new URL('../../docs/events.md', import.meta.url), 'utf8')
+  const [, union] = /export interface GrantEvent {\n  event:([^:]*?)\n  provider:/.exec(types)
+  const events = [...guide.matchAll(/^\| `(\w+)` \|/gm)].map(([, event]) => event)
+  assert.deepEqual(union.match(/\w+/g).sort(), events.sort())
+})
+
 test('a panic becomes the error internal, thrown or rejected, and the process goes on', async () => {
   assert.throws(() => atOnce(() => native._testingPanic()), failure('internal'))
   await assert.rejects(

@@ -771,8 +771,12 @@ enum Naming {
 }
 
 /// Keys whose values are the application's own data, not keys of ours.
-const OWN_DATA: [&str; 13] = [
+const OWN_DATA: [&str; 17] = [
+    "authorization_details",
     "claims",
+    "incremental_parameters",
+    "metadata",
+    "slots",
     "authorization_parameters",
     "reauthentication_parameters",
     "token_parameters",
