@@ -247,6 +247,12 @@ namespace Evergrant {
          */
         public function introspect(array $options = []): array {}
 
+        /**
+         * What the provider said beside the tokens, as it came, from the store: Salesforce's instance_url, the realmId of
+         * Intuit's callback, the id_token. It has what is personal, and no token that works at an API.
+         */
+        public function tokenResponse(): array {}
+
         /** Which of these scopes, a list or a text with spaces between, were not granted; of the client's own without any. The provider is not asked. */
         public function missingScope(array|string|null $scope = null): array {}
 
@@ -331,6 +337,13 @@ namespace Evergrant {
      * @return array with resource, authorization_servers, scopes_supported and so on
      */
     function protected_resource(array $options): array {}
+
+    /**
+     * A redirect URI of the request that the application is answering, at $path, or the request's own. The request has url
+     * (absolute, as far as PHP knows it), headers, and trust_proxy: whether Forwarded and X-Forwarded-* are believed. Only behind
+     * a proxy that sets or removes them all.
+     */
+    function redirect_uri_of(array $request, ?string $path = null): string {}
 
     /**
      * Signs one OAuth 1.0a request (RFC 5849 section 3.1) for any HTTP client; nothing is stored or sent. Options: client_id,

@@ -75,6 +75,31 @@ ZEND_FUNCTION(Evergrant_protected_resource)
 	answer_look_up(INTERNAL_FUNCTION_PARAM_PASSTHRU, evergrant_protected_resource);
 }
 
+ZEND_FUNCTION(Evergrant_redirect_uri_of)
+{
+	HashTable *request;
+	char *path = NULL;
+	size_t length;
+	ZEND_PARSE_PARAMETERS_START(1, 2)
+		Z_PARAM_ARRAY_HT(request)
+		Z_PARAM_OPTIONAL
+		Z_PARAM_PATH_OR_NULL(path, length)
+	ZEND_PARSE_PARAMETERS_END();
+	evergrant_string *uri = NULL;
+	evergrant_error *error = NULL;
+	zend_string *json;
+	if (!evergrant_options_of(request, &json)) {
+		RETURN_THROWS();
+	}
+	evergrant_status status = evergrant_redirect_uri_of(evergrant_text_of(json), path, &uri, &error);
+	evergrant_release_text(json);
+	if (status != EVERGRANT_OK) {
+		evergrant_throw(error, NULL);
+		RETURN_THROWS();
+	}
+	evergrant_string_to_text(return_value, uri);
+}
+
 /* --- A signature for any HTTP client -------------------------------------------------------------------------------- */
 
 ZEND_FUNCTION(Evergrant_sign)

@@ -220,6 +220,20 @@ ZEND_METHOD(Evergrant_Grant, introspect)
 	answer_with_options(INTERNAL_FUNCTION_PARAM_PASSTHRU, evergrant_client_introspect, evergrant_json_as_it_came);
 }
 
+ZEND_METHOD(Evergrant_Grant, tokenResponse)
+{
+	ZEND_PARSE_PARAMETERS_NONE();
+	grant_parts grant = parts_of(Z_OBJ_P(ZEND_THIS));
+	evergrant_string *response = NULL;
+	evergrant_error *error = NULL;
+	evergrant_status status =
+		evergrant_client_token_response(grant.client, grant.subject, grant.slot, &response, &error);
+	if (evergrant_succeeded(grant.owner, status, &error)) {
+		evergrant_json_as_it_came(return_value, response);
+	}
+	evergrant_resume(grant.owner);
+}
+
 ZEND_METHOD(Evergrant_Grant, missingScope)
 {
 	HashTable *list = NULL;

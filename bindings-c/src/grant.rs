@@ -193,6 +193,25 @@ pub unsafe extern "C" fn evergrant_client_introspect(
     unsafe { ask(client, introspection_json, error, operation) }
 }
 
+/// Gets what the provider said beside the tokens, as it came, from the store: a JSON object with Salesforce's `instance_url`, the
+/// `realmId` of Intuit's callback, the `id_token`, … It has what is personal, and no token that works at an API.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_client_token_response(
+    client: *const ClientHandle,
+    subject: *const c_char,
+    slot: *const c_char,
+    response_json: *mut *mut TextHandle,
+    error: *mut *mut ErrorHandle,
+) -> Status {
+    let operation = |client: &ClientHandle| {
+        // SAFETY: passed on from the caller.
+        let grant = unsafe { grant(client, subject, slot)? };
+        Ok(async move { grant.token_response().await })
+    };
+    // SAFETY: passed on from the caller.
+    unsafe { ask(client, response_json, error, operation) }
+}
+
 /// Gets the scopes that were not granted, as a JSON list: of those in `scope`, with spaces between; where it is NULL, of the
 /// client's own. The provider is not asked.
 #[unsafe(no_mangle)]

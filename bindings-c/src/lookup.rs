@@ -1,10 +1,10 @@
-//! What can be asked before there is a client.
+//! What needs no client: a registration, who gives tokens for an API, and the address of the application itself.
 
-use crate::border::{call, give, options, place};
+use crate::border::{call, give, optional_text, options, place};
 use crate::error::ErrorHandle;
 use crate::results::TextHandle;
 use crate::status::Status;
-use evergrant::{Result, protected_resource, register, wait};
+use evergrant::{Result, protected_resource, redirect_uri_of, register, wait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ffi::c_char;
@@ -35,6 +35,29 @@ pub unsafe extern "C" fn evergrant_protected_resource(
 ) -> Status {
     // SAFETY: passed on from the caller.
     unsafe { look_up(options_json, resource_json, error, protected_resource) }
+}
+
+/// Makes a redirect URI of the request that your application is answering. `request_json` has the keys `url` (absolute, as far as
+/// your server knows it), `headers` (an object) and `trust_proxy` (whether `Forwarded` and `X-Forwarded-*` are believed: only behind a
+/// proxy that sets or removes them all). `path` may be NULL, which is the request's own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn evergrant_redirect_uri_of(
+    request_json: *const c_char,
+    path: *const c_char,
+    uri: *mut *mut TextHandle,
+    error: *mut *mut ErrorHandle,
+) -> Status {
+    let body = || {
+        // SAFETY: passed on from the caller.
+        let (request, output) =
+            unsafe { (options(request_json, "request_json")?, place(uri, "uri")?) };
+        // SAFETY: passed on from the caller.
+        let path = unsafe { optional_text(path, "path") }?;
+        give(output, TextHandle::new(&redirect_uri_of(&request, path)?));
+        Ok(())
+    };
+    // SAFETY: passed on from the caller.
+    unsafe { call(error, body) }
 }
 
 unsafe fn look_up<O, T, F>(

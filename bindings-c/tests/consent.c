@@ -113,6 +113,10 @@ static void a_check_says_whether_the_user_is_needed(void) {
     CHECK_TEXT(evergrant_string_data(missing), "[]");
     evergrant_string_free(missing);
     evergrant_string_free(standing);
+    CHECK_OK(evergrant_client_token_response(client, "finn", NULL, &missing, ERROR));
+    CHECK_HOLDS(evergrant_string_data(missing), "\"id_token\":");
+    CHECK(!strstr(evergrant_string_data(missing), "access_token"));
+    evergrant_string_free(missing);
     evergrant_client_free(client);
 }
 
@@ -165,6 +169,12 @@ static void what_needs_no_client_is_asked_of_the_provider_alone(void) {
     CHECK_HOLDS(evergrant_error_message(last_error), "/.well-known/oauth-protected-resource/api/me");
     CHECK_FAILS(evergrant_protected_resource("{\"url\": \"no url\"}", &json, ERROR), EVERGRANT_INVALID_ARGUMENT);
     CHECK(!json);
+    const char *behind_a_proxy = "{\"url\": \"http://127.0.0.1:8080/start?x=1\", \"trust_proxy\": true, "
+                                 "\"headers\": {\"X-Forwarded-Proto\": \"https\", \"X-Forwarded-Host\": \"app.example\"}}";
+    CHECK_OK(evergrant_redirect_uri_of(behind_a_proxy, "/callback", &json, ERROR));
+    CHECK_TEXT(evergrant_string_data(json), "https://app.example/callback");
+    evergrant_string_free(json);
+    CHECK_FAILS(evergrant_redirect_uri_of("{\"url\": \"/start\"}", NULL, &json, ERROR), EVERGRANT_INVALID_ARGUMENT);
 }
 
 /* The request of RFC 5849 section 1.2 for the photo. */

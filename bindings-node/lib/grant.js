@@ -102,6 +102,10 @@ class Grant {
     return JSON.parse(await call(options, (leaving, text) => this.#native.introspect(leaving, text)))
   }
 
+  async tokenResponse(options) {
+    return JSON.parse(await call(options, (leaving) => this.#native.tokenResponse(leaving)))
+  }
+
   async missingScope(scope, options) {
     return call({ ...options, scope }, (leaving, text) => this.#native.missingScope(leaving, text))
   }

@@ -131,6 +131,12 @@ export declare class Grant {
   /** What the provider says about one of the grant's tokens (RFC 7662), as it came. Nothing is renewed for it. */
   introspect(options?: IntrospectOptions): Promise<Introspection>
 
+  /**
+   * What the provider said beside the tokens, as it came, from the store: Salesforce's `instance_url`, the `realmId` of Intuit's
+   * callback, the `id_token`. It has what is personal, and no token that works at an API.
+   */
+  tokenResponse(options?: Abortable): Promise<Record<string, unknown>>
+
   /** Which of these scopes were not granted; of the client's own where none are named. The provider is not asked. */
   missingScope(scope?: string | string[], options?: Abortable): Promise<string[]>
 
@@ -1030,6 +1036,22 @@ export interface ProtectedResource {
   tlsClientCertificateBoundAccessTokens: boolean
   resourceName: string | null
   resourceDocumentation: string | null
+}
+
+/**
+ * A redirect URI of the request that the application is answering, at `path`, or the request's own.
+ *
+ * @throws {EvergrantError} `invalid_argument`
+ */
+export declare function redirectUriOf(request: IncomingRequest, path?: string): string
+
+/** A request that came to the application. */
+export interface IncomingRequest {
+  /** Absolute, as far as the application's server knows it. */
+  url: string | URL
+  headers?: Record<string, string | string[] | undefined>
+  /** Whether `Forwarded` and `X-Forwarded-*` are believed: only behind a proxy that sets or removes them all. */
+  trustProxy?: boolean
 }
 
 /**

@@ -6,7 +6,7 @@ const { Client } = require('./client.js')
 const { EvergrantError } = require('./error.js')
 const { Grant } = require('./grant.js')
 const { GrantDocument } = require('./grant_document.js')
-const { protectedResource, register } = require('./lookup.js')
+const { protectedResource, redirectUriOf, register } = require('./lookup.js')
 const { ApiResponse } = require('./response.js')
 const { sign } = require('./sign.js')
 
@@ -19,6 +19,7 @@ module.exports = {
   Grant,
   GrantDocument,
   protectedResource,
+  redirectUriOf,
   register,
   sign,
 }

@@ -10,6 +10,7 @@ export const {
   Grant,
   GrantDocument,
   protectedResource,
+  redirectUriOf,
   register,
   sign,
 } = evergrant

@@ -1,6 +1,6 @@
 'use strict'
 
-const { call } = require('./call.js')
+const { atOnce, call } = require('./call.js')
 const native = require('./native.js')
 
 /** Registers a client at a provider; see index.d.ts. */
@@ -13,4 +13,13 @@ async function protectedResource(options) {
   return JSON.parse(await call(options, (leaving, text) => native.protectedResource(leaving, text)))
 }
 
-module.exports = { protectedResource, register }
+/** A redirect URI of the request that is being answered; see index.d.ts. */
+function redirectUriOf({ url, headers, ...options }, path) {
+  const request = { ...options, url: String(url), headers: Object.fromEntries(Object.entries(headers ?? {}).map(single)) }
+  return atOnce(() => native.redirectUriOf(JSON.stringify(request), path))
+}
+
+/** Node gives a header that came several times as a list. */
+const single = ([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]
+
+module.exports = { protectedResource, redirectUriOf, register }

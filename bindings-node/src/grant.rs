@@ -199,6 +199,19 @@ impl NativeGrant {
         })
     }
 
+    /// What the provider said beside the tokens.
+    #[napi]
+    pub fn token_response<'env>(
+        &self,
+        env: &'env Env,
+        leaving: Option<&Leaving>,
+    ) -> napi::Result<Object<'env>> {
+        let grant = self.0.clone();
+        promise(env, leaving, async move {
+            grant.token_response().await.map(|response| as_it_came(&response))
+        })
+    }
+
     /// What the provider says about one of the grant's tokens.
     #[napi]
     pub fn introspect<'env>(

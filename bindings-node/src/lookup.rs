@@ -1,6 +1,6 @@
-//! What can be asked before there is a client.
+//! What needs no client: a registration, who gives tokens for an API, and the address of the application itself.
 
-use crate::border::{Leaving, json, promise};
+use crate::border::{Leaving, at_once, json, promise};
 use evergrant::options_from_json_camel;
 use napi::Env;
 use napi::bindgen_prelude::Object;
@@ -30,4 +30,10 @@ pub fn protected_resource<'env>(
         let resource = evergrant::protected_resource(options_from_json_camel(&options)?).await?;
         Ok(json(&resource))
     })
+}
+
+/// A redirect URI of the request that the application is answering.
+#[napi]
+pub fn redirect_uri_of(request: String, path: Option<String>) -> napi::Result<String> {
+    at_once(|| evergrant::redirect_uri_of(&options_from_json_camel(&request)?, path.as_deref()))
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Client, protectedResource, register } from 'evergrant'
+import { Client, protectedResource, redirectUriOf, register } from 'evergrant'
 import { provider } from './provider.mjs'
 import { Sandbox, failure } from './sandbox.mjs'
 
@@ -112,4 +112,12 @@ test('options of the wrong type or name are refused with the name that Node has'
   await assert.rejects(register(), { name: 'EvergrantError', message: /issuer/ })
   await assert.rejects(protectedResource({ url: sandbox.url, challenges: 'x' }), refused(/`challenge`/))
   await assert.rejects(protectedResource({ url: 7 }), refused(/url/))
+})
+
+test('a redirect URI is that of the proxy only where it is trusted', () => {
+  const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': ['app.example'] }
+  const request = { url: new URL('http://127.0.0.1:8080/start?x=1'), headers }
+  assert.equal(redirectUriOf({ ...request, trustProxy: true }, '/callback'), 'https://app.example/callback')
+  assert.equal(redirectUriOf(request), 'http://127.0.0.1:8080/start')
+  assert.throws(() => redirectUriOf({ url: '/start' }), failure('invalid_argument'))
 })

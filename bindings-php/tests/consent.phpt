@@ -46,6 +46,7 @@ $grant = $client->grant('php-finn');
 var_dump($grant->missingScope('read admin') === ['admin'], $grant->missingScope(['read', 'audit']) === ['audit'], $grant->missingScope());
 
 echo "told by the provider\n";
+var_dump(array_keys($grant->tokenResponse()) === ['id_token']);
 $seconds = time() - 1000;
 control('faults', ['on' => 'userinfo', 'kind' => 'body', 'body' => json_encode(['sub' => 'php-finn', 'updated_at' => $seconds])]);
 var_dump($grant->userinfo() === ['sub' => 'php-finn', 'updated_at' => $seconds]);
@@ -67,6 +68,9 @@ var_dump(str_contains($legacy->pinUrl(), 'response_type=pin'));
 echo "without a client\n";
 echo describe(thrown(fn () => Evergrant\register(['issuer' => sandbox(), 'metadata' => ['client_name' => 'c']]))), "\n";
 echo get_class(thrown(fn () => Evergrant\protected_resource(['url' => sandbox() . '/api/me']))), "\n";
+$request = ['url' => 'http://127.0.0.1:8080/start?x=1', 'trust_proxy' => true,
+    'headers' => ['X-Forwarded-Proto' => 'https', 'X-Forwarded-Host' => 'app.example']];
+var_dump(Evergrant\redirect_uri_of($request, '/callback'), Evergrant\redirect_uri_of(['trust_proxy' => false] + $request));
 $photos = 'http://photos.example.net/photos?file=vacation.jpg&size=original';
 $signed = Evergrant\sign('GET', $photos, ['client_id' => 'dpf43f3p2l4k3l03', 'client_secret' => 'kd94hf93k423kf44',
     'token' => 'nnch734d00sl2jdk', 'token_secret' => 'pfkkdhi9sl3r4s00', 'realm' => 'Photos', 'nonce' => 'chapoH',
@@ -120,6 +124,7 @@ told by the provider
 bool(true)
 bool(true)
 bool(true)
+bool(true)
 Evergrant\InvalidArgumentError: %s`id_token`%s
 Evergrant\UnsupportedError
 NULL
@@ -132,6 +137,8 @@ bool(true)
 without a client
 Evergrant\UnsupportedError: %sregistration_endpoint%s
 Evergrant\InvalidResponseError
+string(28) "https://app.example/callback"
+string(27) "http://127.0.0.1:8080/start"
 bool(true)
 bool(true)
 string(%d) "client_id%s"

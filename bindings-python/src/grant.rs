@@ -117,6 +117,13 @@ impl Grant {
         })
     }
 
+    fn _token_response(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let grant = self.core.clone();
+        self.client
+            .get()
+            .run(py, async move { grant.token_response().await.map(|found| to_text(&found)) })
+    }
+
     fn _missing_scope(&self, py: Python<'_>, wanted: String) -> PyResult<Py<PyAny>> {
         let grant = self.core.clone();
         self.client.get().run(py, async move {

@@ -35,7 +35,7 @@ mod _evergrant {
         Start,
     };
     #[pymodule_export]
-    use super::standalone::{_protected_resource, _register, _sign};
+    use super::standalone::{_protected_resource, _redirect_uri_of, _register, _sign};
     #[cfg(feature = "testing")]
     #[pymodule_export]
     use super::testing::TestingSandbox;

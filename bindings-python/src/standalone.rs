@@ -32,6 +32,19 @@ pub(crate) fn _protected_resource(
 }
 
 #[pyfunction]
+pub(crate) fn _redirect_uri_of(
+    py: Python<'_>,
+    request: &str,
+    path: Option<&str>,
+) -> PyResult<String> {
+    border(py, || {
+        options_from_json(request)
+            .and_then(|request| evergrant::redirect_uri_of(&request, path))
+            .map_err(|error| exception(py, &error))
+    })
+}
+
+#[pyfunction]
 pub(crate) fn _sign(
     py: Python<'_>,
     method: &str,

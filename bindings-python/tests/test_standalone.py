@@ -157,3 +157,12 @@ def test_what_cannot_be_signed_is_told_so() -> None:
         evergrant.sign("POST", "https://api.example/", client_id="key", timestamp="now")  # type: ignore[arg-type]
     with pytest.raises(evergrant.InvalidArgumentError, match="nope"):
         evergrant.sign("POST", "https://api.example/", client_id="key", nope=1)  # type: ignore[call-arg]
+
+
+def test_a_redirect_uri_is_that_of_the_proxy_only_where_it_is_trusted() -> None:
+    url, headers = "http://127.0.0.1:8080/start?x=1", {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example"}
+    trusted = evergrant.redirect_uri_of(url, "/callback", headers=headers, trust_proxy=True)
+    assert trusted == "https://app.example/callback"
+    assert evergrant.redirect_uri_of(url, headers=headers) == "http://127.0.0.1:8080/start"
+    with pytest.raises(evergrant.InvalidArgumentError, match="url"):
+        evergrant.redirect_uri_of("/start")

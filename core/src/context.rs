@@ -115,7 +115,8 @@ impl Settings {
                         format!("provider_variables.{name}: an issuer has none; expected none");
                     return Err(Error::new(Code::InvalidConfig, text));
                 }
-                discovery::check_issuer(issuer, config.allow_private_addresses)?;
+                let named = ("provider", Code::InvalidConfig);
+                discovery::check_issuer(issuer, named, config.allow_private_addresses)?;
                 let known = of_issuer(issuer).unwrap_or_default();
                 let offline = known.offline.or_else(|| Some(discovery::offline_access()));
                 let (issuer, rotation) = (issuer.clone(), known.rotation);

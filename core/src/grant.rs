@@ -352,6 +352,18 @@ impl Grant {
         run(deadline, work).await.map_err(|error| self.named(error))
     }
 
+    /// What the provider said beside the tokens, as it came, from the store: Salesforce's `instance_url`, the `realmId` of Intuit's
+    /// callback, the `id_token`. It has what is personal, and no token that works at an API.
+    pub async fn token_response(&self) -> Result<Map<String, Value>> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(None)?;
+        let work = async move {
+            let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+            Ok(record.tokens.as_ref().map(|tokens| tokens.response.clone()).unwrap_or_default())
+        };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
     /// Which of these scopes were not granted; of the client's own where none are named. From the store: the provider is not
     /// asked.
     pub async fn missing_scope(&self, wanted: Option<Scopes>) -> Result<Vec<String>> {

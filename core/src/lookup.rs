@@ -135,7 +135,8 @@ pub struct RegisteredConfig {
 pub async fn register(options: RegisterOptions) -> Result<Registered> {
     let asking = Asking::new(options.allow_private_addresses, options.timeout)?;
     run(asking.deadline, async move {
-        discovery::check_issuer(&options.issuer, options.allow_private_addresses)?;
+        let named = ("issuer", Code::InvalidArgument);
+        discovery::check_issuer(&options.issuer, named, options.allow_private_addresses)?;
         let (document, metadata) =
             discovery::fetch(&asking.http, &options.issuer, asking.left().as_secs_f64()).await?;
         let endpoint = metadata.registration_endpoint.ok_or_else(|| {

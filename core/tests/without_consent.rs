@@ -435,9 +435,13 @@ fn security_01_password_and_pin_are_off_until_they_are_switched_on_and_then_told
         assert!(error.message().contains("legacy_grants") && !error.message().contains("A3ddj3w"));
     }
     assert_eq!(wait(open(json!(["password"])).pin_url()).unwrap_err().code(), Code::Unsupported);
+    let client = open(json!(["password", "pin"]));
+    let nothing = wait(client.grant_by_password("alice", PasswordOptions::default())).unwrap_err();
+    assert_eq!(nothing.message(), "options: username: is missing; expected what the user typed");
+    let nothing = wait(client.grant_by_pin("alice", PinOptions::default())).unwrap_err();
+    assert_eq!(nothing.code(), Code::InvalidArgument);
     assert!(server.asked().is_empty());
 
-    let client = open(json!(["password", "pin"]));
     let granted = wait(client.grant_by_password("alice", password())).unwrap();
     assert!(granted.has_refresh_token);
     wait(client.grant_by_pin("bob", pin())).unwrap();

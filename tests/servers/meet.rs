@@ -3,7 +3,9 @@
 // A test program may die, and the test shows how. It tells by printing.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use evergrant::{BeginOptions, Client, Config, DeviceOptions, FinishOptions, Grant, RefreshOptions};
+use evergrant::{
+    BeginOptions, Client, Config, DeviceOptions, FinishOptions, Grant, RefreshOptions,
+};
 use evergrant::{Result, options_from_json, wait};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -9,6 +9,7 @@ import {
   GrantDocument,
   checkStore,
   protectedResource,
+  redirectUriOf,
   register,
   sign,
   type CheckReport,
@@ -203,6 +204,8 @@ const registered: Registered = await register({
 new Client({ ...registered.config, store: 'sqlite:tokens.db' })
 const api: ProtectedResource = await protectedResource({ url: 'https://api.example.org', challenge: 'Bearer', signal })
 new Client({ provider: api.authorizationServers[0] ?? '', clientId: 'id', resource: [api.resource] })
+const redirectUri: string = redirectUriOf({ url: 'https://example.org', headers: { host: undefined }, trustProxy: true }, '/callback')
+const said: Record<string, unknown> = await client.grant('alice').tokenResponse({ signal })
 const signed: SignedRequest = sign('POST', new URL('https://example.org'), {
   clientId: 'key',
   clientSecret: { env: 'SECRET' },

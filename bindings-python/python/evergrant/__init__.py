@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from ._standalone import protected_resource_async as protected_resource_async
     from ._standalone import register as register
     from ._standalone import register_async as register_async
+    from ._standalone import redirect_uri_of as redirect_uri_of
     from ._standalone import sign as sign
     from ._store import TokenStore as TokenStore
 
@@ -101,6 +102,7 @@ __all__ = [
     "__version__",
     "protected_resource",
     "protected_resource_async",
+    "redirect_uri_of",
     "register",
     "register_async",
     "sign",
@@ -115,6 +117,7 @@ _LATER = {
     "TokenStore": "_store",
     "protected_resource": "_standalone",
     "protected_resource_async": "_standalone",
+    "redirect_uri_of": "_standalone",
     "register": "_standalone",
     "register_async": "_standalone",
     "sign": "_standalone",

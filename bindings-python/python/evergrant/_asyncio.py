@@ -214,6 +214,11 @@ class AsyncGrant(native.Grant):
         renewed for it."""
         return arguments.claims(await self._introspect(arguments.options(options)))
 
+    async def token_response(self) -> Claims:
+        """What the provider said beside the tokens, as it came, from the store: Salesforce's ``instance_url``, the ``realmId``
+        of Intuit's callback, the ``id_token``. It has what is personal, and no token that works at an API."""
+        return arguments.claims(await self._token_response())
+
     async def missing_scope(self, scope: str | Sequence[str] | None = None) -> list[str]:
         """Which of these scopes were not granted, or of the configuration's; the provider is not asked."""
         missing: list[str] = await self._missing_scope(arguments.scope(scope))

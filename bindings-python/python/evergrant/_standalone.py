@@ -9,6 +9,8 @@ from . import _arguments as arguments
 from . import _evergrant as native
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Unpack
 
     from ._arguments import RegisterOptions, ResourceOptions, SignOptions
@@ -91,6 +93,18 @@ async def protected_resource_async(url: str, **options: Unpack[ResourceOptions])
     told = await native._protected_resource(arguments.options({"url": url, **options}), True)
     resource: ProtectedResource = json.loads(told)
     return resource
+
+
+def redirect_uri_of(
+    url: str, path: str | None = None, *, headers: Mapping[str, str] | None = None, trust_proxy: bool = False
+) -> str:
+    """A redirect URI of the request that the application is answering, at ``path``, or the request's own.
+
+    ``url`` is absolute, as far as the application's server knows it. With ``trust_proxy``, ``Forwarded`` and ``X-Forwarded-*`` of
+    ``headers`` are believed: only behind a proxy that sets or removes them all.
+    """
+    request = {"url": url, "headers": dict(headers or {}), "trust_proxy": trust_proxy}
+    return native._redirect_uri_of(arguments.options(request), path)
 
 
 def sign(method: str, url: str, *, client_id: str, **options: Unpack[SignOptions]) -> SignedRequest:

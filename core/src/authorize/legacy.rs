@@ -48,6 +48,8 @@ pub(crate) async fn by_password(
     key: &GrantKey,
     options: &PasswordOptions,
 ) -> Result<Record> {
+    check_given("username", &options.username)?;
+    check_given("password", options.password.expose())?;
     let provider = switched_on(context, key, LegacyGrant::Password).await?;
     let scope = context.settings.scope.join(&provider.scope_separator);
     let grant = Grant::Password {
@@ -64,13 +66,15 @@ pub(crate) async fn by_pin(
     key: &GrantKey,
     options: &PinOptions,
 ) -> Result<Record> {
+    check_given("pin", options.pin.expose())?;
     let provider = switched_on(context, key, LegacyGrant::Pin).await?;
     granted(context, key, &provider, &Grant::Pin { pin: options.pin.expose() }).await
 }
 
 /// Where the provider shows a user the PIN.
 pub(crate) async fn pin_url(context: &Context) -> Result<Url> {
-    let provider = switched_on(context, &GrantKey::nobody(), LegacyGrant::Pin).await?;
+    check_switched_on(context, LegacyGrant::Pin)?;
+    let provider = context.provider().await?;
     let Endpoints::OAuth2 { authorization, .. } = &provider.endpoints else {
         return Err(Error::new(Code::Unsupported, format!("{} speaks OAuth 1.0a", provider.name)));
     };
@@ -81,12 +85,26 @@ pub(crate) async fn pin_url(context: &Context) -> Result<Url> {
     Ok(url)
 }
 
+fn check_given(name: &str, text: &str) -> Result<()> {
+    if text.is_empty() {
+        let text = format!("options: {name}: is missing; expected what the user typed");
+        return Err(Error::new(Code::InvalidArgument, text));
+    }
+    Ok(())
+}
+
 /// The provider, where the configuration allows this; each use is told.
 async fn switched_on(
     context: &Context,
     key: &GrantKey,
     grant: LegacyGrant,
 ) -> Result<std::sync::Arc<Provider>> {
+    check_switched_on(context, grant)?;
+    context.settings.tell(Kind::LegacyGrant, key, None, grant.as_str());
+    context.provider().await
+}
+
+fn check_switched_on(context: &Context, grant: LegacyGrant) -> Result<()> {
     let (settings, name) = (&context.settings, grant.as_str());
     if !settings.legacy_grants.contains(&grant) {
         let text = format!(
@@ -95,8 +113,7 @@ async fn switched_on(
         );
         return Err(Error::new(Code::Unsupported, text).with_provider(&settings.provider_name));
     }
-    settings.tell(Kind::LegacyGrant, key, None, name);
-    context.provider().await
+    Ok(())
 }
 
 async fn granted(

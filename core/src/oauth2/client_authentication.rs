@@ -21,6 +21,8 @@ pub enum ClientAuthenticationMethod {
     ClientSecretBasic,
     /// `client_secret_post`: in the body.
     ClientSecretPost,
+    /// `client_secret_as_user`: HTTP Basic with the secret as the user and no password, as Stripe has it; in no registry.
+    ClientSecretAsUser,
     /// `tls_client_auth`: by a certificate that an authority has signed (RFC 8705 section 2.1).
     TlsClientAuth,
     /// `self_signed_tls_client_auth`: by a certificate that was registered (RFC 8705 section 2.2).
@@ -40,6 +42,7 @@ impl ClientAuthenticationMethod {
         match self {
             ClientAuthenticationMethod::ClientSecretBasic => "client_secret_basic",
             ClientAuthenticationMethod::ClientSecretPost => "client_secret_post",
+            ClientAuthenticationMethod::ClientSecretAsUser => "client_secret_as_user",
             ClientAuthenticationMethod::TlsClientAuth => "tls_client_auth",
             ClientAuthenticationMethod::SelfSignedTlsClientAuth => "self_signed_tls_client_auth",
             ClientAuthenticationMethod::ClientSecretJwt => "client_secret_jwt",
@@ -64,6 +67,7 @@ impl ClientAuthenticationMethod {
         [
             ClientAuthenticationMethod::ClientSecretBasic,
             ClientAuthenticationMethod::ClientSecretPost,
+            ClientAuthenticationMethod::ClientSecretAsUser,
             ClientAuthenticationMethod::TlsClientAuth,
             ClientAuthenticationMethod::SelfSignedTlsClientAuth,
             ClientAuthenticationMethod::ClientSecretJwt,
@@ -143,7 +147,7 @@ impl<'a> ClientAuthentication<'a> {
                 ClientCredential::None
             }
             (
-                Method::ClientSecretBasic | Method::ClientSecretPost,
+                Method::ClientSecretBasic | Method::ClientSecretPost | Method::ClientSecretAsUser,
                 secret @ ClientCredential::Secret(_),
             ) => secret,
             (
@@ -159,11 +163,17 @@ impl<'a> ClientAuthentication<'a> {
     /// (section 2.3).
     pub fn authenticate(&self, request: &mut TokenRequest) {
         let Some(client_id) = self.client_id else { return };
-        if let ClientCredential::Secret(client_secret) = self.credential
-            && self.method == ClientAuthenticationMethod::ClientSecretBasic
-        {
-            request.authorization = Some(basic(client_id, client_secret));
-            return;
+        if let ClientCredential::Secret(client_secret) = self.credential {
+            request.authorization = match self.method {
+                ClientAuthenticationMethod::ClientSecretBasic => {
+                    Some(basic(client_id, client_secret))
+                }
+                ClientAuthenticationMethod::ClientSecretAsUser => Some(basic(client_secret, "")),
+                _ => None,
+            };
+            if request.authorization.is_some() {
+                return;
+            }
         }
         request.push("client_id", client_id);
         match &self.credential {
@@ -186,12 +196,13 @@ impl fmt::Debug for ClientAuthentication<'_> {
     }
 }
 
-/// Value of the `Authorization` header; id and secret are form-encoded first, as section 2.3.1 and
+/// Value of the `Authorization` header; user and password (id and secret) are form-encoded first, as section 2.3.1 and
 /// appendix B demand and as many clients forget.
-fn basic(client_id: &str, client_secret: &str) -> Secret {
-    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let client_secret = Zeroizing::new(encode(client_secret));
-    let pair = Zeroizing::new(format!("{}:{}", encode(client_id), *client_secret));
+fn basic(user: &str, password: &str) -> Secret {
+    let encode = |text: &str| {
+        Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>())
+    };
+    let pair = Zeroizing::new(format!("{}:{}", *encode(user), *encode(password)));
     Secret::from(format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*pair))))
 }
 
@@ -228,6 +239,13 @@ mod tests {
             STANDARD.decode(encoded).unwrap(),
             b"https%3A%2F%2Fclient.example%2F%C3%BC:a%3Ab+c%26d%25%7E"
         );
+    }
+
+    #[test]
+    fn a_secret_can_be_the_user_of_basic() {
+        let request = request("client_secret_as_user", Secret("sk_test_1"));
+        assert_eq!(request.authorization.as_ref().unwrap().expose(), "Basic c2tfdGVzdF8xOg==");
+        assert_eq!(request.body().expose(), "grant_type=client_credentials");
     }
 
     #[test]

@@ -14,16 +14,18 @@ use url::Url;
 
 const MAX_METADATA_BYTES: u64 = 1 << 20;
 
-/// Refuses an issuer whose metadata must not be fetched.
-pub(crate) fn check_issuer(issuer: &str, allow_private_addresses: bool) -> Result<()> {
-    let invalid = |error: &dyn std::fmt::Display| {
-        Error::new(Code::InvalidConfig, format!("provider: {error}"))
-    };
-    let urls = well_known_urls(issuer).map_err(|error| invalid(&error))?;
+/// Refuses an issuer whose metadata must not be fetched; key and code are of what is no issuer at all.
+pub(crate) fn check_issuer(
+    issuer: &str,
+    (key, code): (&str, Code),
+    allow_private_addresses: bool,
+) -> Result<()> {
+    let urls =
+        well_known_urls(issuer).map_err(|error| Error::new(code, format!("{key}: {error}")))?;
     for url in &urls {
-        check_url(url, "provider")?;
+        check_url(url, key)?;
         if !allow_private_addresses {
-            check_public(url, "provider")?;
+            check_public(url, key)?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The sandbox as cases see it: started with the case's options, told what goes wrong, asked what it was sent.
 
 use crate::matcher::by_name;
-use crate::runner::Consent;
+use crate::runner::{Consent, Device};
 use evergrant_sandbox::{Choice, JournalEntry, Kind, Options, Sandbox};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -42,6 +42,13 @@ impl Provider {
         self.sandbox
             .consent(&consent.url, &consent.user, choice)
             .map(|url| json!({ "callback": url }))
+    }
+
+    /// Has the user of a device decide.
+    pub(crate) fn decide_device(&self, device: &Device) -> Result<Value, String> {
+        let choice = if device.deny { Choice::Deny } else { Choice::Allow };
+        self.sandbox.decide_device(&device.user_code, &device.user, choice)?;
+        Ok(Value::Null)
     }
 
     pub(crate) fn add_fault(&self, fault: Map<String, Value>) -> Result<Value, String> {

@@ -5,7 +5,7 @@ mod actions;
 mod conversation;
 mod ending;
 
-pub(crate) use actions::Consent;
+pub(crate) use actions::{Consent, Device};
 
 use crate::canary::Canaries;
 use crate::case::{Case, CaseError, ClockKind, Step};

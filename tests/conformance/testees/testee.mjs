@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { Client } from '../../../bindings-node/lib/index.mjs'
 
 /** Keys whose values are the application's own data, not keys of the library. */
+const AS_IT_CAME = ['request', 'userinfo', 'introspect', 'token_response']
 const OWN_DATA = [
   'authorization_parameters', 'reauthentication_parameters', 'token_parameters', 'refresh_parameters',
   'provider_variables', 'variables', 'parameters', 'query', 'form', 'json', 'headers', 'browser_session',
@@ -44,6 +45,13 @@ const commands = {
   revoke: (command, name) => grant(command, name).revoke(camel(command.options)),
   forget: (command, name) => grant(command, name).forget(),
   inspect: (command, name) => grant(command, name).inspect(),
+  begin_device: ({ subject, options }, name) => clients.get(name).beginDevice(subject, camel(options)),
+  poll_device: ({ state }, name) => clients.get(name).pollDevice(state),
+  check: ({ subject, options }, name) => clients.get(name).check(subject, camel(options)),
+  userinfo: (command, name) => grant(command, name).userinfo(),
+  introspect: (command, name) => grant(command, name).introspect(camel(command.options)),
+  token_response: (command, name) => grant(command, name).tokenResponse(),
+  missing_scope: (command, name) => grant(command, name).missingScope(command.scope),
   put: ({ subject, tokens }, name) => clients.get(name).put(subject, camel(tokens)),
   list: (_command, name) => clients.get(name).list(),
   due: ({ options }, name) => clients.get(name).due(camel(options)),
@@ -59,7 +67,7 @@ const commands = {
 async function reply(command) {
   try {
     const result = (await commands[command.do](command, command.client ?? 'main')) ?? null
-    return { ok: command.do === 'request' ? result : renamed(result, snakeCase) }
+    return { ok: AS_IT_CAME.includes(command.do) ? result : renamed(result, snakeCase) }
   } catch (error) {
     if (error.code === undefined) throw error
     const { serverError, message, ...details } = show(error).toJSON()

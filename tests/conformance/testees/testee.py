@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import evergrant
 
 FINISHED = "subject slot grant_id generation scope expires_at"
+DEVICE = "state user_code verification_uri verification_uri_complete interval expires_at"
 
 
 class MemoryStore:
@@ -102,6 +103,13 @@ class Testee:
             "revoke": lambda: grant.revoke(**options),
             "forget": lambda: grant.forget(),
             "inspect": lambda: in_millis(grant.inspect()),
+            "begin_device": lambda: fields(client.begin_device(subject, **options), DEVICE),
+            "poll_device": lambda: polled(client.poll_device(command["state"])),
+            "check": lambda: standing(client.check(subject, **options)),
+            "userinfo": lambda: grant.userinfo(),
+            "introspect": lambda: grant.introspect(**options),
+            "token_response": lambda: grant.token_response(),
+            "missing_scope": lambda: grant.missing_scope(command.get("scope")),
             "put": lambda: in_millis(client.put(subject, **command["tokens"])),
             "list": lambda: in_millis(client.list()),
             "due": lambda: in_millis(client.due(**options)),
@@ -131,6 +139,15 @@ def request(grant, body_base64, url="", method="", **options):
     response = grant.request(method, url, **options)
     body = base64.b64encode(response.content).decode()
     return {"status": response.status, "headers": response.headers.pairs, "body_base64": body}
+
+
+def polled(poll):
+    return {"finished": poll.finished and fields(poll.finished, FINISHED), **fields(poll, "poll_at")}
+
+
+def standing(found):
+    start = found.start and fields(found.start, "url state expires_at")
+    return {**fields(found, "status reason missing_scope"), "start": start}
 
 
 def fields(result, names):

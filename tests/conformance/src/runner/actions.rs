@@ -23,6 +23,7 @@ impl Run<'_> {
             "await_requests" => ok(self.await_requests(&typed(arguments)?)?),
             "restart" => self.restart(&typed(arguments)?),
             "sandbox.consent" => ok(self.provider.consent(&typed(arguments)?)?),
+            "sandbox.device" => ok(self.provider.decide_device(&typed(arguments)?)?),
             "sandbox.fault" => ok(self.provider.add_fault(arguments)?),
             "sandbox.clear_faults" => ok(self.provider.clear_faults()),
             "sandbox.options" => {
@@ -220,6 +221,16 @@ struct Login {
 #[derive(Deserialize)]
 pub(crate) struct Consent {
     pub(crate) url: String,
+    #[serde(default = "alice")]
+    pub(crate) user: String,
+    #[serde(default)]
+    pub(crate) deny: bool,
+}
+
+/// Arguments of `sandbox.device`.
+#[derive(Deserialize)]
+pub(crate) struct Device {
+    pub(crate) user_code: String,
     #[serde(default = "alice")]
     pub(crate) user: String,
     #[serde(default)]

@@ -67,6 +67,13 @@ static evergrant_status carry_out(const cJSON *in, cJSON **out, evergrant_error 
     DO("revoke") status = evergrant_client_revoke(client, subject, slot, options, error);
     DO("forget") status = evergrant_client_forget(client, subject, slot, error);
     DO("inspect") status = evergrant_client_inspect(client, subject, slot, &json, error);
+    DO("begin_device") status = evergrant_client_begin_device(client, subject, options, &json, error);
+    DO("poll_device") status = evergrant_client_poll_device(client, text(in, "state"), &json, error);
+    DO("check") status = evergrant_client_check(client, subject, options, &json, error);
+    DO("userinfo") status = evergrant_client_userinfo(client, subject, slot, options, &json, error);
+    DO("introspect") status = evergrant_client_introspect(client, subject, slot, options, &json, error);
+    DO("token_response") status = evergrant_client_token_response(client, subject, slot, &json, error);
+    DO("missing_scope") status = evergrant_client_missing_scope(client, subject, slot, text(in, "scope"), &json, error);
     DO("put") status = evergrant_client_put(client, subject, json_text(get(in, "tokens")), &json, error);
     DO("due") status = evergrant_client_due(client, options, &json, error);
     DO("refresh_due") status = evergrant_client_refresh_due(client, options, &json, error);

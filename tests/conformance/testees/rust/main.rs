@@ -6,7 +6,9 @@
 mod store;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use evergrant::{ApiRequest, ApplicationStore, Client, Config, Environment, Event, Events, Grant};
+use evergrant::{
+    ApiRequest, ApplicationStore, Client, Config, Environment, Event, Events, Grant, Scopes,
+};
 use evergrant::{Result, options_from_json, wait};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json, to_value};
@@ -61,6 +63,18 @@ impl Testee {
             "revoke" => to_value(wait(grant.revoke(options(given)?))?),
             "forget" => to_value(wait(grant.forget())?),
             "inspect" => to_value(wait(grant.inspect())?),
+            "begin_device" => {
+                to_value(wait(client.begin_device(text("subject"), options(given)?))?)
+            }
+            "poll_device" => to_value(wait(client.poll_device(text("state")))?),
+            "check" => to_value(wait(client.check(text("subject"), options(given)?))?),
+            "userinfo" => to_value(wait(grant.userinfo(options(given)?))?),
+            "introspect" => to_value(wait(grant.introspect(options(given)?))?),
+            "token_response" => to_value(wait(grant.token_response())?),
+            "missing_scope" => {
+                let scope = command["scope"].as_str().map(Scopes::from);
+                to_value(wait(grant.missing_scope(scope))?)
+            }
             "put" => to_value(wait(client.put(text("subject"), options(&command["tokens"])?))?),
             "list" => to_value(wait(client.list())?),
             "due" => to_value(wait(client.due(options(given)?))?),
