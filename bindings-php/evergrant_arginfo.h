@@ -1,5 +1,5 @@
 /* This is a generated file, edit the .stub.php file instead.
- * Stub hash: 0823947816674542a896ac6bc1d9b587e07fdfb6 */
+ * Stub hash: d4847fd4d7fc4b02d2cd605e6f3b697b2ad74010 */
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_check_store, 0, 1, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, store, IS_OBJECT, 0)
@@ -11,6 +11,11 @@ ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_register, 0, 1, IS_ARR
 ZEND_END_ARG_INFO()
 
 #define arginfo_Evergrant_protected_resource arginfo_Evergrant_register
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_redirect_uri_of, 0, 1, IS_STRING, 0)
+	ZEND_ARG_TYPE_INFO(0, request, IS_ARRAY, 0)
+	ZEND_ARG_TYPE_INFO_WITH_DEFAULT_VALUE(0, path, IS_STRING, 1, "null")
+ZEND_END_ARG_INFO()
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_Evergrant_sign, 0, 3, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_INFO(0, method, IS_STRING, 0)
@@ -221,6 +226,8 @@ ZEND_END_ARG_INFO()
 
 #define arginfo_class_Evergrant_Grant_introspect arginfo_class_Evergrant_Client_due
 
+#define arginfo_class_Evergrant_Grant_tokenResponse arginfo_class_Evergrant_Client_list
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_class_Evergrant_Grant_missingScope, 0, 0, IS_ARRAY, 0)
 	ZEND_ARG_TYPE_MASK(0, scope, MAY_BE_ARRAY|MAY_BE_STRING|MAY_BE_NULL, "null")
 ZEND_END_ARG_INFO()
@@ -250,6 +257,7 @@ ZEND_END_ARG_INFO()
 ZEND_FUNCTION(Evergrant_check_store);
 ZEND_FUNCTION(Evergrant_register);
 ZEND_FUNCTION(Evergrant_protected_resource);
+ZEND_FUNCTION(Evergrant_redirect_uri_of);
 ZEND_FUNCTION(Evergrant_sign);
 #if defined(EVERGRANT_TESTING)
 ZEND_FUNCTION(Evergrant__testing_fail);
@@ -293,6 +301,7 @@ ZEND_METHOD(Evergrant_Grant, delete);
 ZEND_METHOD(Evergrant_Grant, refresh);
 ZEND_METHOD(Evergrant_Grant, userinfo);
 ZEND_METHOD(Evergrant_Grant, introspect);
+ZEND_METHOD(Evergrant_Grant, tokenResponse);
 ZEND_METHOD(Evergrant_Grant, missingScope);
 ZEND_METHOD(Evergrant_Grant, revoke);
 ZEND_METHOD(Evergrant_Grant, forget);
@@ -309,6 +318,7 @@ static const zend_function_entry ext_functions[] = {
 	ZEND_NS_FALIAS("Evergrant", check_store, Evergrant_check_store, arginfo_Evergrant_check_store)
 	ZEND_NS_FALIAS("Evergrant", register, Evergrant_register, arginfo_Evergrant_register)
 	ZEND_NS_FALIAS("Evergrant", protected_resource, Evergrant_protected_resource, arginfo_Evergrant_protected_resource)
+	ZEND_NS_FALIAS("Evergrant", redirect_uri_of, Evergrant_redirect_uri_of, arginfo_Evergrant_redirect_uri_of)
 	ZEND_NS_FALIAS("Evergrant", sign, Evergrant_sign, arginfo_Evergrant_sign)
 #if defined(EVERGRANT_TESTING)
 	ZEND_NS_FALIAS("Evergrant", _testing_fail, Evergrant__testing_fail, arginfo_Evergrant__testing_fail)
@@ -382,6 +392,7 @@ static const zend_function_entry class_Evergrant_Grant_methods[] = {
 	ZEND_ME(Evergrant_Grant, refresh, arginfo_class_Evergrant_Grant_refresh, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, userinfo, arginfo_class_Evergrant_Grant_userinfo, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, introspect, arginfo_class_Evergrant_Grant_introspect, ZEND_ACC_PUBLIC)
+	ZEND_ME(Evergrant_Grant, tokenResponse, arginfo_class_Evergrant_Grant_tokenResponse, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, missingScope, arginfo_class_Evergrant_Grant_missingScope, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, revoke, arginfo_class_Evergrant_Grant_revoke, ZEND_ACC_PUBLIC)
 	ZEND_ME(Evergrant_Grant, forget, arginfo_class_Evergrant_Grant_forget, ZEND_ACC_PUBLIC)

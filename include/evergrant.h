@@ -456,6 +456,14 @@ enum evergrant_status evergrant_client_introspect(const struct evergrant_client 
                                                   struct evergrant_string **introspection_json,
                                                   struct evergrant_error **error);
 
+// Gets what the provider said beside the tokens, as it came, from the store: a JSON object with Salesforce's `instance_url`, the
+// `realmId` of Intuit's callback, the `id_token`, … It has what is personal, and no token that works at an API.
+enum evergrant_status evergrant_client_token_response(const struct evergrant_client *client,
+                                                      const char *subject,
+                                                      const char *slot,
+                                                      struct evergrant_string **response_json,
+                                                      struct evergrant_error **error);
+
 // Gets the scopes that were not granted, as a JSON list: of those in `scope`, with spaces between; where it is NULL, of the
 // client's own. The provider is not asked.
 enum evergrant_status evergrant_client_missing_scope(const struct evergrant_client *client,
@@ -509,6 +517,14 @@ enum evergrant_status evergrant_register(const char *options_json,
 enum evergrant_status evergrant_protected_resource(const char *options_json,
                                                    struct evergrant_string **resource_json,
                                                    struct evergrant_error **error);
+
+// Makes a redirect URI of the request that your application is answering. `request_json` has the keys `url` (absolute, as far as
+// your server knows it), `headers` (an object) and `trust_proxy` (whether `Forwarded` and `X-Forwarded-*` are believed: only behind a
+// proxy that sets or removes them all). `path` may be NULL, which is the request's own.
+enum evergrant_status evergrant_redirect_uri_of(const char *request_json,
+                                                const char *path,
+                                                struct evergrant_string **uri,
+                                                struct evergrant_error **error);
 
 // The text, UTF-8 and NUL-terminated, until it is freed; NULL for NULL.
 const char *evergrant_string_data(const struct evergrant_string *string);

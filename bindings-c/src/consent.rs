@@ -78,8 +78,8 @@ pub unsafe extern "C" fn evergrant_client_exchange(
                 options(options_json, "options_json")?,
             )
         };
-        let core = client.core();
-        Ok(async move { core.exchange(&subject, &code, options).await })
+        let client = client.core();
+        Ok(async move { client.exchange(&subject, &code, options).await })
     };
     // SAFETY: passed on from the caller.
     unsafe { ask(client, finished_json, error, operation) }

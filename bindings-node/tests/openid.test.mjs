@@ -15,7 +15,8 @@ async function loggedIn(changes) {
 test('userinfo is about the user of the id_token, with its own names', async () => {
   const grant = (await loggedIn()).grant('alice')
   assert.deepEqual(await grant.userinfo(), { sub: 'alice' })
-  assert.deepEqual(Object.keys(await grant.tokenResponse()), ['id_token'])
+  const said = await grant.tokenResponse()
+  assert.deepEqual([said.scope, typeof said.id_token, said.access_token], ['openid read', 'string', undefined])
   const claims = { sub: 'alice', given_name: 'Alice', homeAddress: { street_address: 'a', postCode: 1 }, updated_at: 1311280970 }
   const answer = (body) => sandbox.fault('userinfo', 'body', { body: JSON.stringify(body), content_type: 'application/json' })
   await answer(claims)

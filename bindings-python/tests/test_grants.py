@@ -67,7 +67,8 @@ async def test_the_provider_is_asked_about_the_user(open_client: OpenClient, san
     claims = await settled(client.grant("alice").userinfo())
     assert claims == {"sub": "alice", "updated_at": 1700000000}  # as it came
     assert await settled(client.grant("alice").userinfo(timeout=20)) == {"sub": "alice"}
-    assert list(await settled(client.grant("alice").token_response())) == ["id_token"]
+    said = await settled(client.grant("alice").token_response())
+    assert said["scope"] == "openid read" and "id_token" in said and "access_token" not in said
     sandbox.answer("userinfo", {"sub": "bob"}, times=1)
     with pytest.raises(evergrant.InvalidResponseError) as caught:
         await settled(client.grant("alice").userinfo())

@@ -36,7 +36,7 @@ class Testee
         $grant = $client?->grant($command['subject'] ?? '', $command['slot'] ?? '');
         $this->shown[] = $grant;
         return match ($do) {
-            'begin' => properties($client->begin($command['subject'], $options)),
+            'begin' => array_filter(properties($client->begin($command['subject'], $options)), fn ($value) => $value !== null),
             'finish' => inMillis($client->finish($command['callback'], $options)),
             'access_token' => $this->token($grant->accessToken($options)),
             'cached' => $grant->cachedAccessToken() !== null,
