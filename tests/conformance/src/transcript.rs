@@ -165,7 +165,7 @@ impl Names {
 
     /// Short texts are words, such as an error's `code`, and the provider's aliases are stable already.
     fn name(&mut self, key: &str, text: &str) {
-        if text.len() < 10
+        if text.len() < 9
             || text.starts_with('[')
             || text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
         {
