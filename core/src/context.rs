@@ -356,6 +356,11 @@ impl Settings {
         if self.grant.needs_consent() { &provider.rotation } else { &NOTHING_TO_SPEND }
     }
 
+    /// Whether introspection tells how long its access tokens live.
+    pub(crate) fn lifetime_by_introspection(&self) -> bool {
+        matches!(&self.provider, ProviderSource::Known(provider) if provider.response.lifetime_by_introspection)
+    }
+
     /// With what a grant begins that nobody has to consent to any more: an access token is due at once. Credentials of one user
     /// are not those of every subject, and are the grant without a name.
     pub(crate) fn first_tokens(&self, key: &GrantKey) -> Option<Tokens> {

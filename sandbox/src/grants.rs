@@ -122,9 +122,11 @@ pub(crate) fn random_token(kind: &str) -> String {
 
 impl AccessToken {
     pub(crate) fn alive_at(&self, now: Millis) -> bool {
-        let expired =
-            self.lifetime.length.is_some_and(|length| now >= self.lifetime.issued + length);
-        self.alive && !expired
+        self.alive && self.ends_at().is_none_or(|end| now < end)
+    }
+
+    pub(crate) fn ends_at(&self) -> Option<Millis> {
+        self.lifetime.length.map(|length| self.lifetime.issued + length)
     }
 }
 

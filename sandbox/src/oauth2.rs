@@ -11,7 +11,7 @@ use crate::clock::{Millis, millis};
 use crate::consent::{self, Decision};
 use crate::device;
 use crate::dpop;
-use crate::grants::{Code, FamilyId, Lifetime, Protocol};
+use crate::grants::{AccessToken, Code, FamilyId, Lifetime, Protocol};
 use crate::http::{Answer, FORM, Parameters, Request};
 use crate::journal::{ClientAuthentication, JournalEntry};
 use crate::openid::add_id_token;
@@ -600,7 +600,12 @@ fn introspect_token(
         Some(family) => {
             entry.concerns(family);
             let (scope, client_id, sub) = (&family.scope, &family.client, &family.user);
-            Ok(json!({ "active": true, "scope": scope, "client_id": client_id, "sub": sub }))
+            let mut said =
+                json!({ "active": true, "scope": scope, "client_id": client_id, "sub": sub });
+            if let Some(end) = access_alive.and_then(AccessToken::ends_at) {
+                said["exp"] = (end / 1000).into();
+            }
+            Ok(said)
         }
         None => Ok(json!({ "active": false })),
     }

@@ -30,6 +30,8 @@ pub struct ResponseShape {
     pub expires_in_unit: LifetimeUnit,
     /// Seconds for which an access token is valid where the answer says nothing about it.
     pub default_expires_in: Option<u32>,
+    /// Whether introspection (RFC 7662) tells when an access token ends of which the answer says nothing.
+    pub lifetime_by_introspection: bool,
     /// Name of the refresh token's lifetime's field.
     pub refresh_token_expires_in: String,
     /// The unit of the refresh token's lifetime.
@@ -65,6 +67,7 @@ impl Default for ResponseShape {
             expires_at: "expires_at".to_owned(),
             expires_in_unit: LifetimeUnit::Seconds,
             default_expires_in: None,
+            lifetime_by_introspection: false,
             refresh_token_expires_in: "refresh_token_expires_in".to_owned(),
             refresh_token_expires_in_unit: LifetimeUnit::Seconds,
             scope: "scope".to_owned(),

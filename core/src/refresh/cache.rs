@@ -120,5 +120,6 @@ fn fresh_until(key: &GrantKey, record: &Record, policy: &Policy) -> UnixMillis {
     if record.hold.is_some() || record.status == crate::store::Status::Revoking {
         return 0;
     }
-    record.access().map_or(0, |token| policy.soft_at(key, token).unwrap_or(UnixMillis::MAX))
+    let without_end = if policy.asks_for_lifetime { 0 } else { UnixMillis::MAX };
+    record.access().map_or(0, |token| policy.soft_at(key, token).unwrap_or(without_end))
 }

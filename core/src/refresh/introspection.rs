@@ -1,6 +1,7 @@
 //! What the provider says about a grant's token (RFC 7662), asked in the client's name. It changes nothing.
 
 use super::{Refresher, renewal};
+use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::http::Sent;
 use crate::oauth2::{ErrorResponse, TokenRequest, parse_json};
@@ -60,16 +61,27 @@ pub(crate) async fn introspect(
 ) -> Result<Introspection> {
     let context = &refresher.context;
     let provider = context.provider().await?;
-    let url = endpoint(&provider)?;
+    endpoint(&provider)?;
     let record = refresher.load(key).await?.ok_or_else(|| refresher.no_grant(key))?;
     let token = kind.of(&record).ok_or_else(|| {
         let text = format!("token: the grant has no {}; expected one that it has", kind.as_str());
         Error::new(Code::InvalidArgument, text)
     })?;
+    ask(context, &provider, kind, token).await
+}
+
+/// Asks about this token.
+pub(super) async fn ask(
+    context: &Context,
+    provider: &Provider,
+    kind: TokenKind,
+    token: &Secret,
+) -> Result<Introspection> {
+    let url = endpoint(provider)?;
     let mut request = TokenRequest::default();
     request.push("token", token.expose());
     request.push("token_type_hint", kind.as_str());
-    context.settings.client_authentication(&provider)?.authenticate(&mut request);
+    context.settings.client_authentication(provider)?.authenticate(&mut request);
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let post = renewal::form_request(url, &request, deadline);
     let response = match context.http.send_to_provider(post).await {
@@ -80,14 +92,14 @@ pub(crate) async fn introspect(
     if response.status != 200 {
         let secrets = context.settings.secrets_in(&request);
         let answer = ErrorResponse::parse(media_type, &response.body, &secrets);
-        return Err(refusal(&provider, response.status, answer));
+        return Err(refusal(provider, response.status, answer));
     }
     let mut fields = parse_json(media_type, &response.body)
-        .map_err(|error| invalid(&provider, &error.to_string()))?;
+        .map_err(|error| invalid(provider, &error.to_string()))?;
     match fields.shift_remove("active") {
         Some(Value::Bool(active)) => Ok(Introspection { active, fields }),
         _ => Err(invalid(
-            &provider,
+            provider,
             "it does not say whether the token is active; expected a boolean",
         )),
     }

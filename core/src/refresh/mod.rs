@@ -10,6 +10,7 @@ mod flight;
 pub(crate) mod introspection;
 pub(crate) mod judgement;
 pub(crate) mod keepalive;
+mod lifetime;
 pub(crate) mod outcome;
 mod policy;
 pub(crate) mod renewal;
@@ -85,6 +86,8 @@ pub(crate) struct Refresher {
     flights: Flights,
     /// Answers that could not be committed yet: they hold the only refresh token there is.
     uncommitted: Mutex<HashMap<GrantKey, Uncommitted>>,
+    /// The access tokens whose lifetime was asked for, by grant and generation.
+    asked_lifetimes: Mutex<HashMap<GrantKey, (String, u64)>>,
     /// The last renewal of each access token that a 401 forced.
     forced: Mutex<HashMap<(GrantKey, Entry), (String, u64)>>,
     /// Where such answers outlive this process; none for stores in memory.
@@ -110,6 +113,7 @@ impl Refresher {
             cache: Cache::new(epoch),
             flights: Flights::default(),
             uncommitted: Mutex::default(),
+            asked_lifetimes: Mutex::default(),
             forced: Mutex::default(),
             spill,
             store_is_away: AtomicBool::new(false),
@@ -145,7 +149,10 @@ impl Refresher {
             let policy = self.policy();
             let now = self.context.settings.now();
             match decide(record.as_deref(), key, now, &policy, &want) {
-                Decision::Use => return self.used(key, record),
+                Decision::Use => {
+                    let record = self.used(key, record)?;
+                    return Ok(self.with_lifetime(key, record, deadline).await);
+                }
                 Decision::UseAndRefresh => {
                     let flight = self.flight(key, record.as_deref(), &want);
                     if self.context.store.needs_a_waiting_caller() && flight.renews(want.entry()) {
@@ -552,6 +559,7 @@ impl Refresher {
             earliest_refresh: settings.rotation().earliest_refresh.map(millis),
             fingerprint: settings.fingerprint(),
             takes_refresh_token: settings.grant.needs_consent(),
+            asks_for_lifetime: settings.lifetime_by_introspection(),
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Policy {
     pub(crate) fingerprint: String,
     /// Whether a renewal takes a refresh token.
     pub(crate) takes_refresh_token: bool,
+    /// Whether the provider is asked how long an access token lives of which its answer said nothing.
+    pub(crate) asks_for_lifetime: bool,
 }
 
 /// What a caller wants.
@@ -267,6 +269,7 @@ mod tests {
             earliest_refresh: None,
             fingerprint: "f".into(),
             takes_refresh_token: true,
+            asks_for_lifetime: false,
         }
     }
 

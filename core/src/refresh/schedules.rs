@@ -219,6 +219,7 @@ fn policy() -> Policy {
         earliest_refresh: None,
         fingerprint: "f".into(),
         takes_refresh_token: true,
+        asks_for_lifetime: false,
     }
 }
 

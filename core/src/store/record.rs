@@ -468,6 +468,8 @@ pub(crate) enum Mark {
     Refused { refresh_token: Secret, reason: ConsentReason },
     /// The API will not take this access token again, and nothing renews it: the user has to consent again.
     AccessRefused(Secret),
+    /// The provider said until when this access token is valid, in Unix milliseconds, of which its answer told nothing.
+    ValidUntil { access_token: Secret, expires_at: UnixMillis },
     /// No attempt before a time.
     BackOff(Retry),
     /// Refreshes that a 401 forces pause until a time.
@@ -686,6 +688,12 @@ impl Record {
             }
             Mark::AccessRefused(token) if self.lives_by(token, now) => next.end_access(now),
             Mark::AccessRefused(_) => {} // another arrived meanwhile
+            Mark::ValidUntil { access_token, expires_at } => {
+                let own = next.tokens.as_mut().and_then(|tokens| tokens.access.first_mut());
+                if let Some(own) = own.filter(|own| own.token == *access_token) {
+                    own.expires_at.get_or_insert(*expires_at);
+                }
+            }
             Mark::BackOff(retry) => {
                 next.leave_trail(now, &retry.class);
                 next.retry = Some(retry.clone());
