@@ -123,6 +123,11 @@ impl Settings {
                 (issuer.clone(), ProviderSource::Issuer { issuer, rotation, offline })
             }
         };
+        if let ProviderSource::Known(provider) = &provider
+            && config.grant.needs_consent()
+        {
+            provider.check_consent()?;
+        }
         let client_secret = config
             .client_secret
             .as_ref()

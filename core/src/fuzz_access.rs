@@ -25,7 +25,7 @@ pub fn endpoints(entry: ProviderTable, variables: &BTreeMap<String, String>) -> 
             device_authorization,
             pushed_authorization_request,
         } => vec![
-            Some(authorization),
+            authorization,
             Some(token),
             refresh,
             revocation,

@@ -313,10 +313,7 @@ def test_a_client_has_a_token_without_consent_at_django_oauth_toolkit(
         language,
         "service",
         config={
-            "provider": {
-                "authorization_endpoint": f"{base_url}/o/authorize/",
-                "token_endpoint": f"{base_url}/o/token/",
-            },
+            "provider": {"token_endpoint": f"{base_url}/o/token/"},
             "client_id": "service",
             "client_secret": "confidential-secret: 100% + /",
             "grant": "client_credentials",

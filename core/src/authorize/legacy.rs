@@ -2,7 +2,7 @@
 //! user copies, in the manner of Imgur. RFC 9700 section 2.4 forbids the first; neither is to be had without
 //! `legacy_grants` in the configuration, and each use is told by an event. What the user gave is sent once and kept nowhere.
 
-use super::{code, store};
+use super::{at_consent, code, store};
 use crate::config::LegacyGrant;
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
@@ -78,7 +78,7 @@ pub(crate) async fn pin_url(context: &Context) -> Result<Url> {
     let Endpoints::OAuth2 { authorization, .. } = &provider.endpoints else {
         return Err(Error::new(Code::Unsupported, format!("{} speaks OAuth 1.0a", provider.name)));
     };
-    let mut url = authorization.clone();
+    let mut url = at_consent(&provider, authorization.as_ref())?.clone();
     url.query_pairs_mut()
         .append_pair("response_type", "pin")
         .append_pair(&provider.client_id_parameter, &context.settings.client_id);

@@ -183,6 +183,7 @@ pub(crate) async fn begin(
     let mut open_by = None;
     let url = match &provider.endpoints {
         Endpoints::OAuth2 { authorization, .. } => {
+            let authorization = at_consent(&provider, authorization.as_ref())?;
             if options.incremental {
                 let key = context.settings.key(subject, &options.slot);
                 transaction.granted = granted(context, &key).await?;
@@ -224,6 +225,15 @@ pub(crate) fn check_subject(subject: &str) -> Result<()> {
         return Err(Error::new(Code::InvalidArgument, text));
     }
     Ok(())
+}
+
+/// The authorization endpoint, where the provider has one.
+fn at_consent<'a>(provider: &Provider, authorization: Option<&'a Url>) -> Result<&'a Url> {
+    authorization.ok_or_else(|| {
+        let name = &provider.name;
+        let text = format!("{name} has no authorization endpoint that is known; expected one");
+        Error::new(Code::Unsupported, text)
+    })
 }
 
 /// Ends: finds the transaction of a callback, exchanges what it brought for tokens, and stores the grant.

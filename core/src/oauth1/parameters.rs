@@ -14,6 +14,9 @@ pub(super) struct Parameters {
 /// Where the parts of a parameter lie.
 #[derive(Clone, Copy)]
 struct Parameter {
+    /// The first bytes of the name as a number, with zeros behind a shorter one: compares as the names do, and nearly always
+    /// says which comes first.
+    order: u128,
     name: usize,
     equals: usize,
     ampersand: usize,
@@ -67,15 +70,17 @@ impl Parameters {
         write(&mut self.encoded, value, Times::Twice);
         let ampersand = self.encoded.len();
         self.encoded.push(AMPERSAND);
-        self.parameters.push(Parameter { name: start, equals, ampersand });
+        let order = order(&self.encoded.as_bytes()[start..equals]);
+        self.parameters.push(Parameter { order, name: start, equals, ampersand });
     }
 
     /// Orders them by name, then by value (section 3.4.1.3.2).
     pub(super) fn sort(&mut self) {
         let encoded = self.encoded.as_bytes();
         self.parameters.sort_unstable_by(|a, b| {
-            let by_name = a.name(encoded).cmp(b.name(encoded));
-            by_name.then_with(|| a.value(encoded).cmp(b.value(encoded)))
+            let by_order = a.order.cmp(&b.order);
+            let by_name = || a.name(encoded).cmp(b.name(encoded));
+            by_order.then_with(by_name).then_with(|| a.value(encoded).cmp(b.value(encoded)))
         });
     }
 
@@ -107,4 +112,11 @@ impl Parameters {
             out.shorten(AMPERSAND.len());
         }
     }
+}
+
+fn order(name: &[u8]) -> u128 {
+    let mut first = [0; size_of::<u128>()];
+    let length = name.len().min(first.len());
+    first[..length].copy_from_slice(&name[..length]);
+    u128::from_be_bytes(first)
 }

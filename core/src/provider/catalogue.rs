@@ -171,7 +171,7 @@ mod tests {
             assert!(is_gone || authenticates || entry.protocol == Protocol::OAuth1, "{name}");
             if !is_gone {
                 let variables = examples(&entry);
-                Provider::from_table(entry, &variables).unwrap();
+                Provider::from_table(entry, &variables).unwrap().check_consent().unwrap();
             }
         }
     }
@@ -224,7 +224,7 @@ mod tests {
         for (text, words) in [
             (format!("[acme]\n{endpoints}\nscope_seperator = ','"), "scope_seperator"),
             (format!("[acme]\n{endpoints}\nscope_separator = 7"), "string"),
-            ("[acme]\ntoken_endpoint = 'https://a.example/'".to_owned(), "authorization_endpoint"),
+            ("[acme]\nauthorization_endpoint = 'https://a.example/'".to_owned(), "token_endpoint"),
             ("[acme]\nauthorization_endpoint = 'https://{x}/'".to_owned(), "placeholder {x}"),
             (format!("[github]\n{endpoints}\npkce = 'plain'"), "plain"),
         ] {

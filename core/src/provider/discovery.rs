@@ -95,7 +95,7 @@ fn provider(document: &Url, issuer: &str, metadata: Metadata) -> Result<Provider
     let optional =
         |name: &str, url: Option<Url>| url.map(|url| endpoint(name, Some(url))).transpose();
     let endpoints = Endpoints::OAuth2 {
-        authorization: endpoint("authorization_endpoint", metadata.authorization_endpoint)?,
+        authorization: optional("authorization_endpoint", metadata.authorization_endpoint)?,
         token: endpoint("token_endpoint", metadata.token_endpoint)?,
         refresh: None,
         revocation: optional("revocation_endpoint", metadata.revocation_endpoint)?,

@@ -473,7 +473,8 @@ pub(crate) struct OpenId {
 #[expect(clippy::large_enum_variant, reason = "a client has one")]
 pub(crate) enum Endpoints {
     OAuth2 {
-        authorization: Url,
+        /// None where nobody consents in a browser.
+        authorization: Option<Url>,
         token: Url,
         refresh: Option<Url>,
         revocation: Option<Url>,
@@ -489,6 +490,16 @@ pub(crate) enum Endpoints {
 }
 
 impl Provider {
+    /// Where users consent, in a browser or on another device.
+    pub(crate) fn check_consent(&self) -> Result<()> {
+        match &self.endpoints {
+            Endpoints::OAuth2 { authorization: None, device_authorization: None, .. } => {
+                Err(missing_endpoint("authorization_endpoint", &self.name))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The provider of a table; `variables` are what its endpoints leave open.
     pub(crate) fn from_table(
         mut table: ProviderTable,
@@ -619,6 +630,12 @@ impl Endpoints {
     }
 }
 
+fn missing_endpoint(key: &str, name: &str) -> Error {
+    let of = if name.is_empty() { String::new() } else { format!(" of {name:?}") };
+    let text = format!("provider.{key}{of}: is missing; expected the URL of an endpoint");
+    Error::new(Code::InvalidConfig, text)
+}
+
 /// Reads the endpoints of a table.
 struct EndpointReader<'a> {
     table: &'a ProviderTable,
@@ -628,12 +645,11 @@ struct EndpointReader<'a> {
 impl EndpointReader<'_> {
     fn read(&self) -> Result<Endpoints> {
         let table = self.table;
-        let authorization =
-            self.required("authorization_endpoint", table.authorization_endpoint.as_ref())?;
+        let authorization = ("authorization_endpoint", table.authorization_endpoint.as_ref());
         let token = self.required("token_endpoint", table.token_endpoint.as_ref())?;
         Ok(match table.protocol {
             Protocol::OAuth2 => Endpoints::OAuth2 {
-                authorization,
+                authorization: self.optional(authorization.0, authorization.1)?,
                 token,
                 refresh: self.optional("refresh_endpoint", table.refresh_endpoint.as_ref())?,
                 revocation: self
@@ -654,7 +670,7 @@ impl EndpointReader<'_> {
                     "temporary_credential_endpoint",
                     table.temporary_credential_endpoint.as_ref(),
                 )?,
-                authorization,
+                authorization: self.required(authorization.0, authorization.1)?,
                 token,
             },
         })
@@ -717,12 +733,8 @@ impl EndpointReader<'_> {
     }
 
     fn required(&self, key: &str, value: Option<&String>) -> Result<Url> {
-        self.optional(key, value)?.ok_or_else(|| {
-            let name = self.table.name.as_deref();
-            let name = name.map_or_else(String::new, |name| format!(" of {name:?}"));
-            let text = format!("provider.{key}{name}: is missing; expected the URL of an endpoint");
-            Error::new(Code::InvalidConfig, text)
-        })
+        let name = self.table.name.as_deref().unwrap_or_default();
+        self.optional(key, value)?.ok_or_else(|| missing_endpoint(key, name))
     }
 
     fn optional(&self, key: &str, value: Option<&String>) -> Result<Option<Url>> {
