@@ -3,7 +3,7 @@
 use crate::arguments::ProvidersCommand;
 use crate::output::{Output, fields, write};
 use evergrant::{Code, Error, Protocol, ProviderStatus, ProviderTable, Result, catalogue};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -38,7 +38,33 @@ fn show(output: &Output, name: &str, entries: &Entries) -> Result<()> {
         Error::new(Code::UnknownProvider, text)
     })?;
     let value = told(entry);
-    output.result(&value, || fields(&value))
+    output.result(&value, || fields(&without_tables(&value)))
+}
+
+/// What an entry says otherwise than one that says nothing; what stands in tables by dotted names.
+fn without_tables(entry: &Value) -> Map<String, Value> {
+    let silent = serde_json::to_value(ProviderTable::default()).expect("an entry is plain data");
+    let mut flat = Map::new();
+    for (key, value) in entry.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => flatten(key, value, Some(&silent[key]), &mut flat),
+            _ => _ = flat.insert(key.clone(), value.clone()),
+        }
+    }
+    flat
+}
+
+fn flatten(path: &str, value: &Value, usual: Option<&Value>, flat: &mut Map<String, Value>) {
+    match value {
+        _ if usual == Some(value) => {}
+        Value::Object(table) => {
+            for (name, value) in table {
+                let usual = usual.and_then(|usual| usual.get(name));
+                flatten(&format!("{path}.{name}"), value, usual, flat);
+            }
+        }
+        _ => _ = flat.insert(path.to_owned(), value.clone()),
+    }
 }
 
 /// Reading them is the check: it fails with file, provider and key.

@@ -164,6 +164,14 @@ fn a_sandbox_whose_port_is_taken_says_so() {
 }
 
 #[test]
+fn providers_show_names_what_stands_in_tables() {
+    let scene = Scene::new();
+    let told = scene.run(&["providers", "show", "trello"]).stdout;
+    assert!(told.contains("offline.parameters.expiration  never"), "{told}");
+    assert!(!told.contains("response"), "{told}");
+}
+
+#[test]
 fn security_deviations_are_shown_by_providers_show() {
     let scene = Scene::new();
     for (name, key, value) in [("slack", "pkce", "off"), ("foursquare", "token_in", "query")] {
