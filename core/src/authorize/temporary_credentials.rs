@@ -2,22 +2,19 @@
 
 use super::pending::Transaction;
 use super::{BeginOptions, code};
-use crate::call::{Rejection, sign_now};
-use crate::context::{Context, Settings};
+use crate::context::Context;
+use crate::credentials::CredentialsRequest;
 use crate::error::{Code, Error, Result};
-use crate::http::{Body, HttpRequest, HttpResponse, Sent};
-use crate::oauth1::{self, Carrier, TemporaryCredentials, TokenCredentials};
-use crate::provider::{Endpoints, OAuth1Version, Provider, TokenRequestMethod};
-use crate::secret::{Secret, shown};
-use crate::store::{StoredAccessToken, Tokens};
-use serde_json::Map;
+use crate::oauth1::{TemporaryCredentials, TokenCredentials};
+use crate::provider::{Endpoints, OAuth1Version, Provider};
+use crate::refresh::renewal;
+use crate::secret::Secret;
+use crate::store::Tokens;
 use std::time::Duration;
 use url::Url;
 
 /// The callback of a client that cannot receive one (section 2.1).
 pub(super) const OUT_OF_BAND: &str = "oob";
-
-const MAX_CREDENTIALS_BYTES: u64 = 1 << 20;
 
 /// Fetches temporary credentials and says where the browser is sent with them.
 pub(super) async fn authorization_url(
@@ -52,7 +49,7 @@ pub(super) async fn authorization_url(
         secrets: &[],
         deadline,
     };
-    let response = request.send(context).await?;
+    let response = request.granted(context).await?;
     let credentials = TemporaryCredentials::parse(response.header("content-type"), &response.body)
         .map_err(|error| invalid_response(provider, &error.to_string()))?;
     if dialect.version == OAuth1Version::V1_0a && !credentials.callback_confirmed {
@@ -105,130 +102,12 @@ pub(super) async fn exchange(
         deadline,
     };
     let response = request
-        .send(context)
+        .granted(context)
         .await
         .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
     let credentials = TokenCredentials::parse(response.header("content-type"), &response.body)
         .map_err(|error| invalid_response(provider, &error.to_string()))?;
-    let now = context.settings.now();
-    let mut response = credentials.raw;
-    response.retain(|name, _| {
-        !matches!(name.as_str(), "oauth_token" | "oauth_token_secret" | "oauth_session_handle")
-    });
-    Ok(Tokens {
-        access: vec![StoredAccessToken {
-            token: credentials.token,
-            secret: Some(credentials.token_secret),
-            token_type: "OAuth".to_owned(),
-            obtained_at: now,
-            expires_at: credentials.expires_in.map(|seconds| now + i64::from(seconds) * 1000),
-            scope: transaction.scope.clone(),
-            resource: String::new(),
-            requested_scope: Vec::new(),
-            came_with: None,
-            unknown: Map::new(),
-        }],
-        refresh: credentials.session_handle,
-        unexchanged: false,
-        refresh_expires_at: credentials
-            .authorization_expires_in
-            .map(|seconds| now + i64::from(seconds) * 1000),
-        response,
-    })
-}
-
-/// A request for temporary or token credentials.
-struct CredentialsRequest<'a> {
-    method: TokenRequestMethod,
-    url: &'a Url,
-    token: Option<&'a (Secret, Secret)>,
-    protocol_parameters: &'a [(&'a str, &'a str)],
-    /// What an answer may echo.
-    secrets: &'a [&'a Secret],
-    deadline: Duration,
-}
-
-impl CredentialsRequest<'_> {
-    /// Sends it; once more where the clock by which it was dated was wrong.
-    async fn send(&self, context: &Context) -> Result<HttpResponse> {
-        let settings = &context.settings;
-        let dated_by = settings.signing_offset();
-        let mut response = self.send_signed(context).await?;
-        if rejection(&response).corrects_clock(settings, dated_by) {
-            response = self.send_signed(context).await?;
-        }
-        if response.status / 100 == 2 {
-            return Ok(response);
-        }
-        let secrets: Vec<_> = self.secrets.iter().copied().chain(&settings.client_secret).collect();
-        Err(problem(&settings.provider_name, &response, &secrets))
-    }
-
-    async fn send_signed(&self, context: &Context) -> Result<HttpResponse> {
-        let settings = &context.settings;
-        match context.http.send_to_provider(self.signed(settings)?).await {
-            Sent::Answered(response) => Ok(response),
-            Sent::Unsent(error) | Sent::Ambiguous(error) => {
-                Err(error.with_provider(&settings.provider_name))
-            }
-        }
-    }
-
-    fn signed(&self, settings: &Settings) -> Result<HttpRequest> {
-        let mut request = settings.signing()?.request(self.method.as_str(), self.url);
-        request.protocol_parameters = self.protocol_parameters;
-        if self.method == TokenRequestMethod::Post {
-            request.body = oauth1::Body::Form(&[]);
-        }
-        let token = self.token.map(|(token, secret)| (token.expose(), secret.expose()));
-        let (mut url, mut headers, mut body) = (self.url.clone(), Vec::new(), Body::None);
-        match sign_now(settings, &request, token)? {
-            Carrier::Authorization(value) => headers.push(("authorization".to_owned(), value)),
-            Carrier::Url(signed) => url = signed,
-            Carrier::Form(signed) => {
-                let media_type = "application/x-www-form-urlencoded";
-                headers.push(("content-type".to_owned(), media_type.to_owned()));
-                body = Body::Bytes(signed.into_bytes());
-            }
-        }
-        if self.method == TokenRequestMethod::Post && matches!(body, Body::None) {
-            headers.push(("content-length".to_owned(), "0".to_owned()));
-        }
-        Ok(HttpRequest {
-            method: self.method.as_str().to_owned(),
-            url,
-            headers,
-            body,
-            timeout: self.deadline,
-            max_response_bytes: MAX_CREDENTIALS_BYTES,
-        })
-    }
-}
-
-fn rejection(response: &HttpResponse) -> Rejection<'_> {
-    Rejection::of(response.status, &response.headers, &response.body)
-}
-
-fn problem(provider: &str, response: &HttpResponse, secrets: &[&Secret]) -> Error {
-    let shown = |text: String| shown(&text, secrets);
-    let (word, advice) = rejection(response)
-        .problem()
-        .map_or((None, None), |problem| (Some(shown(problem.problem)), problem.advice.map(shown)));
-    let refused = word
-        .as_deref()
-        .is_some_and(|word| word.starts_with("consumer_key") || word == "signature_invalid");
-    let code = if refused { Code::MisconfiguredClient } else { Code::ProviderError };
-    let said = word.as_deref().unwrap_or("without an oauth_problem");
-    Error::new(
-        code,
-        format!(
-            "{provider} refused the OAuth 1.0a request with status {} ({said})",
-            response.status
-        ),
-    )
-    .with_status(response.status)
-    .with_server_error(word, advice)
-    .with_provider(provider)
+    Ok(renewal::tokens(credentials.into(), &transaction.scope, context.settings.now()))
 }
 
 fn invalid_response(provider: &Provider, text: &str) -> Error {

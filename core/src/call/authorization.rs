@@ -2,13 +2,13 @@
 //! OAuth 1.0a signature (RFC 5849 section 3.5).
 
 use crate::context::{Context, Settings};
+use crate::credentials::sign_now;
 use crate::dpop::{self, Proven};
 use crate::error::{Code, Error, Result};
-use crate::oauth1::{Body, Carrier, Request, Stamp};
+use crate::oauth1::{Body, Carrier};
 use crate::oauth2::DPOP;
 use crate::provider::{Protocol, TokenUse};
 use crate::secret::Secret;
-use crate::signing::nonce;
 use crate::store::{Record, StoredAccessToken};
 use url::Url;
 
@@ -86,16 +86,4 @@ fn with_parameter(url: &Url, name: &str, token: &str) -> Url {
     let mut url = url.clone();
     url.query_pairs_mut().append_pair(name, token);
     url
-}
-
-/// Signs with a new nonce and the time of the client's clock, as an answer has corrected it.
-pub(crate) fn sign_now<T: AsRef<str>>(
-    settings: &Settings,
-    request: &Request<'_, T>,
-    token: Option<(&str, &str)>,
-) -> Result<Carrier> {
-    let now = settings.signing_now();
-    let timestamp = u64::try_from(now / 1000).unwrap_or(0);
-    let stamp = Stamp { nonce: &nonce(), timestamp };
-    settings.signing()?.sign(request, token, &stamp).map(|signed| signed.carrier)
 }

@@ -2,13 +2,11 @@
 
 mod authorization;
 mod body;
-mod rejection;
 mod request;
 mod sign;
 mod userinfo;
 
-pub(crate) use authorization::{authorization, sign_now};
-pub(crate) use rejection::Rejection;
+pub(crate) use authorization::authorization;
 pub(crate) use request::pairs::deserialize as pairs;
 pub use request::{ApiRequest, ApiResponse};
 pub use sign::{SignOptions, SignedRequest, sign};
@@ -21,10 +19,10 @@ use crate::grant::HeaderOptions;
 use crate::http::{Body, HttpRequest, HttpResponse, Sent, check_followed, same_origin};
 use crate::oauth1::Carrier;
 use crate::refresh::{Refresher, Want};
+use crate::rejection::{Rejection, Remedy};
 use crate::secret::Secret;
 use crate::store::{Entry, GrantKey, Record, StoredAccessToken};
 use body::Prepared;
-use rejection::Remedy;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;

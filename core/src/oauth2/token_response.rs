@@ -83,6 +83,8 @@ impl Default for ResponseShape {
 pub struct TokenResponse {
     /// `access_token`; never empty.
     pub access_token: Secret,
+    /// The secret of the token, of OAuth 1.0a alone.
+    pub token_secret: Option<Secret>,
     /// `token_type` in the provider's own case; compare it in any case.
     pub token_type: Option<String>,
     /// When the access token ends; none where the provider told none, null, 0 or nothing readable.
@@ -160,6 +162,7 @@ impl TokenResponse {
         let separator = shape.scope_separator.as_deref().unwrap_or(" ");
         Ok(TokenResponse {
             access_token: access_token(fields, &shape.access_token)?,
+            token_secret: None,
             token_type: shape.token_type.clone().or_else(|| text("token_type").map(str::to_owned)),
             expiry: expiry(fields, shape),
             refresh_token: text(&shape.refresh_token).map(Secret::from),

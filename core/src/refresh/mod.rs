@@ -17,6 +17,7 @@ pub(crate) mod renewal;
 pub(crate) mod revocation;
 #[cfg(test)]
 mod schedules;
+mod session;
 pub(crate) mod spill;
 
 pub(crate) use crate::clock::millis;

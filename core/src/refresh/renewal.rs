@@ -3,6 +3,7 @@
 //! (RFC 7523) and another token (RFC 8693).
 
 use super::outcome::{self, Outcome};
+use super::session;
 use crate::clock::{UnixMillis, from_http_date};
 use crate::config::{GrantType, TokenExchangeOptions};
 use crate::context::Context;
@@ -80,6 +81,9 @@ async fn renew_once(
                 let text = "a renewal was begun for a record without refresh token";
                 Error::new(Code::Internal, text)
             })?;
+            if let Endpoints::OAuth1 { token, .. } = &provider.endpoints {
+                return session::renew(context, provider, token, record, deadline).await;
+            }
             let refresh_token = refresh_token.expose();
             if let Some(way) = provider.exchange.as_ref().filter(|_| record.is_unexchanged()) {
                 return spend_access_token(context, provider, way, refresh_token, deadline).await;
@@ -402,7 +406,7 @@ pub(crate) fn tokens(response: TokenResponse, requested: &[String], now: UnixMil
     Tokens {
         access: vec![StoredAccessToken {
             token: response.access_token,
-            secret: None,
+            secret: response.token_secret,
             token_type: in_its_usual_case(response.token_type),
             obtained_at: now,
             expires_at: response.expiry.map(|expiry| expiry.at(now)),

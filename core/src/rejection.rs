@@ -13,7 +13,7 @@ const FIVE_MINUTES: i64 = 300_000;
 
 /// What helps against a 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Remedy {
+pub(crate) enum Remedy {
     /// A renewed token.
     Renewal,
     /// The user's consent: this token is not taken again, and nothing renews it.
@@ -42,7 +42,7 @@ impl<'a> Rejection<'a> {
     }
 
     /// What an application tells of a 401 that its own client met: values of `WWW-Authenticate` and the body, a line each.
-    pub(super) fn told(text: &'a str) -> Self {
+    pub(crate) fn told(text: &'a str) -> Self {
         let bodies = text.lines().map(str::as_bytes).collect();
         Rejection { status: 401, challenges: text.lines().collect(), date: None, bodies }
     }
@@ -54,12 +54,12 @@ impl<'a> Rejection<'a> {
     }
 
     /// Whether it is the DPoP proof that is refused, and nothing is said of the token.
-    pub(super) fn is_of_proof(&self) -> bool {
+    pub(crate) fn is_of_proof(&self) -> bool {
         dpop::is_of_proof(self.challenges.iter().copied())
     }
 
     /// What helps; none where it is no 401, or says that the token is not at fault.
-    pub(super) fn remedy(&self, protocol: Protocol) -> Option<Remedy> {
+    pub(crate) fn remedy(&self, protocol: Protocol) -> Option<Remedy> {
         if self.status != 401 {
             return None;
         }
