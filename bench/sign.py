@@ -114,6 +114,7 @@ def main() -> None:
     tables = {
         "HMAC-SHA1": {
             "hmac-sha1": lambda: evergrant.cpu_seconds("hmac-sha1", 20_000),
+            "url-and-hmac-sha1": lambda: evergrant.cpu_seconds("url-and-hmac-sha1", 20_000),
             "by-hand": lambda: evergrant.cpu_seconds("by-hand", 20_000),
             "hmac-alone": lambda: evergrant.cpu_seconds("hmac-alone", 20_000),
             "oauth1-request": lambda: evergrant.cpu_seconds("oauth1-request", 20_000),

@@ -40,11 +40,12 @@ const EQUALS: &[u8] = b"%3D";
 const AMPERSAND: &[u8] = b"%26";
 
 impl Parameters {
-    /// Room for `count` parameters of `length` bytes together, before they are encoded.
+    /// Room for `count` parameters of `length` bytes together, before they are encoded: as much as text usually grows, since
+    /// room costs too; there is more where it is needed.
     pub(super) fn with_room_for(length: usize, count: usize) -> Self {
         Parameters {
             encoded: EncodedText::with_room_for(
-                EncodedText::longest(length) + count * (EQUALS.len() + AMPERSAND.len()),
+                3 * length + count * (EQUALS.len() + AMPERSAND.len()),
             ),
             parameters: Vec::with_capacity(count),
         }
