@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import evergrant
 
-FINISHED = "subject slot grant_id generation scope expires_at"
+START = "url state expires_at open_by"
+FINISHED = "subject slot grant_id generation scope expires_at missing_scope"
 DEVICE = "state user_code verification_uri verification_uri_complete interval expires_at"
 
 
@@ -93,8 +94,8 @@ class Testee:
         grant = client and self.shown_later(client.grant(subject or "", command.get("slot", "")))
         return {
             "open": lambda: self.open(name, command["config"], command.get("store")),
-            "begin": lambda: fields(client.begin(subject, **options), "url state expires_at"),
-            "finish": lambda: fields(client.finish(command["callback"], **options), FINISHED),
+            "begin": lambda: said(fields(client.begin(subject, **options), START)),
+            "finish": lambda: said(fields(client.finish(command["callback"], **options), FINISHED)),
             "access_token": lambda: fields(self.shown_later(grant.access_token(**options)), "token token_type expires_at"),
             "cached": lambda: grant.cached_access_token() is not None,
             "headers": lambda: list(grant.headers(command["method"], command["url"], **options).items()),
@@ -142,12 +143,18 @@ def request(grant, body_base64, url="", method="", **options):
 
 
 def polled(poll):
-    return {"finished": poll.finished and fields(poll.finished, FINISHED), **fields(poll, "poll_at")}
+    return {"finished": poll.finished and said(fields(poll.finished, FINISHED)), **fields(poll, "poll_at")}
 
 
 def standing(found):
-    start = found.start and fields(found.start, "url state expires_at")
+    start = found.start and said(fields(found.start, START))
     return {**fields(found, "status reason missing_scope"), "start": start}
+
+
+def said(result):
+    """Without what is absent in other languages."""
+    optional = {"open_by": None, "missing_scope": []}
+    return {name: value for name, value in result.items() if name not in optional or value != optional[name]}
 
 
 def fields(result, names):
@@ -159,7 +166,7 @@ def in_millis(found):
         return [in_millis(each) for each in found]
     if not isinstance(found, dict):
         return found
-    return {k: round(v * 1000) if k.endswith("_at") and v is not None else in_millis(v) for k, v in found.items()}
+    return {k: round(v * 1000) if k.endswith(("_at", "open_by")) and v is not None else in_millis(v) for k, v in found.items()}
 
 
 def now_ms():

@@ -103,8 +103,11 @@ static evergrant_status carry_out(const cJSON *in, cJSON **out, evergrant_error 
     DO("store_calls") *out = cJSON_Duplicate(its->store_calls, true);
     DO("debug") *out = cJSON_CreateString(json_text(shown));
     DO("parallel") *out = parallel(get(in, "commands"));
-    if (start)
+    if (start) {
         *out = with_time(strings("url", evergrant_start_url(start), "state", evergrant_start_state(start)), evergrant_start_expires_at(start));
+        if (evergrant_start_open_by(start))
+            cJSON_AddNumberToObject(*out, "open_by", (double)evergrant_start_open_by(start));
+    }
     if (headers)
         *out = pairs(headers);
     if (response) {

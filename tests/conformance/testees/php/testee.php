@@ -130,7 +130,7 @@ function inMillis(array $found): array
     foreach ($found as $key => &$value) {
         if (is_array($value)) {
             $value = inMillis($value);
-        } elseif (is_float($value) && ($key === 'at' || str_ends_with($key, '_at'))) {
+        } elseif (is_float($value) && ($key === 'at' || $key === 'open_by' || str_ends_with($key, '_at'))) {
             $value = (int) round($value * 1000);
         }
     }
