@@ -6,10 +6,13 @@ use url::Url;
 
 /// Method, base string URI and sorted parameters, joined as section 3.4.1.1 says.
 pub(super) fn base_string(method: &str, url: &Url, parameters: &Parameters) -> String {
-    let method = method.to_ascii_uppercase();
     let longest_start = EncodedText::longest(method.len() + url.path().len()) + 256;
     let mut out = EncodedText::with_room_for(longest_start + parameters.len());
-    out.encode(&method, Times::Once);
+    if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        out.encode(&method.to_ascii_uppercase(), Times::Once);
+    } else {
+        out.encode(method, Times::Once);
+    }
     out.push(b"&");
     append_base_string_uri(&mut out, url);
     out.push(b"&");
