@@ -12,7 +12,11 @@ use crate::secret::Secret;
 use crate::store::{GrantKey, Mark, Record};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use tokio::time::Instant;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long a caller waits for it, who has a token that works.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 impl Refresher {
     /// The record with the end of its access token, where that can be had.
@@ -26,8 +30,8 @@ impl Refresher {
         // Not stopped half-way: a lease that nobody knows of would keep everybody waiting.
         let (refresher, key) = (Arc::clone(self), key.clone());
         let task = runtime().spawn(async move { refresher.learn(&key, token, deadline).await });
-        match task.await {
-            Ok(Ok(Some(learned))) => learned,
+        match timeout_at(deadline.min(Instant::now() + LONGEST_WAIT), task).await {
+            Ok(Ok(Ok(Some(learned)))) => learned,
             _ => record,
         }
     }
