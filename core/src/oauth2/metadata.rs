@@ -131,12 +131,13 @@ fn parse_issuer(issuer: &str) -> Result<Url, MetadataError> {
     url.ok_or_else(|| MetadataError::InvalidIssuer(without_credentials(issuer)))
 }
 
-/// The text without what may be a password.
+/// The text without what may be a password, fit to be shown.
 fn without_credentials(issuer: &str) -> String {
-    match (issuer.split_once("://"), issuer.rsplit_once('@')) {
+    let text = match (issuer.split_once("://"), issuer.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
         _ => issuer.to_owned(),
-    }
+    };
+    shown(&text, &[])
 }
 
 impl Metadata {
@@ -148,7 +149,7 @@ impl Metadata {
         body: &[u8],
     ) -> Result<Self, MetadataError> {
         let fields = json::parse_json(media_type, body)
-            .map_err(|cause| MetadataError::Body { issuer: issuer.to_owned(), cause })?;
+            .map_err(|cause| MetadataError::Body { issuer: shown(issuer, &[]), cause })?;
         let document = Document { issuer, fields };
         document.check_issuer()?;
         let list_or = |field, default: &[&str]| {
@@ -228,7 +229,7 @@ impl Document<'_> {
             return Ok(());
         }
         Err(MetadataError::IssuerMismatch {
-            expected: self.issuer.to_owned(),
+            expected: shown(self.issuer, &[]),
             found: shown(found, &[]),
         })
     }
@@ -268,7 +269,7 @@ impl Document<'_> {
             return Ok(None);
         };
         let wrong_type = || MetadataError::WrongType {
-            issuer: self.issuer.to_owned(),
+            issuer: shown(self.issuer, &[]),
             field,
             found: json::kind(value),
             expected,
@@ -309,6 +310,16 @@ mod tests {
             assert!(matches!(error, MetadataError::InvalidIssuer(_)), "{issuer}");
             assert!(!error.to_string().contains("pw"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_issuer_that_would_turn_the_line_is_shown_without_that() {
+        let issuer = "https://a.example/\u{202e}x";
+        for document in ["no JSON", "{}", r#"{"issuer": "https://b.example"}"#] {
+            let error = Metadata::parse(issuer, None, document.as_bytes()).unwrap_err();
+            assert!(!error.to_string().contains('\u{202e}'), "{error:?}");
+        }
+        assert!(!well_known_urls("\u{202e}").unwrap_err().to_string().contains('\u{202e}'));
     }
 
     #[test]
