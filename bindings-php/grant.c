@@ -247,6 +247,7 @@ ZEND_METHOD(Evergrant_Grant, missingScope)
 	if (list) {
 		php_implode(ZSTR_CHAR(' '), list, &joined);
 		if (EG(exception)) {
+			zval_ptr_dtor(&joined);
 			RETURN_THROWS();
 		}
 		text = Z_STR(joined);

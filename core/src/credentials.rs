@@ -10,9 +10,13 @@ use crate::rejection::Rejection;
 use crate::secret::{Secret, shown};
 use crate::signing::nonce;
 use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 const MAX_CREDENTIALS_BYTES: u64 = 1 << 20;
+
+/// A request for which less time is left is not sent once more.
+const LEAST_TIME: Duration = Duration::from_secs(1);
 
 /// A request for temporary or token credentials.
 pub(crate) struct CredentialsRequest<'a> {
@@ -39,11 +43,14 @@ impl CredentialsRequest<'_> {
     /// Sends it; once more where the clock by which it was dated was wrong.
     pub(crate) async fn send(&self, context: &Context) -> Result<Sent> {
         let settings = &context.settings;
-        let dated_by = settings.signing_offset();
-        let sent = context.http.send_to_provider(self.signed(settings)?).await;
+        let (dated_by, began) = (settings.signing_offset(), Instant::now());
+        let sent = context.http.send_to_provider(self.signed(settings, self.deadline)?).await;
+        let left = self.deadline.saturating_sub(began.elapsed());
         match &sent {
-            Sent::Answered(response) if rejection(response).corrects_clock(settings, dated_by) => {
-                Ok(context.http.send_to_provider(self.signed(settings)?).await)
+            Sent::Answered(response)
+                if rejection(response).corrects_clock(settings, dated_by) && left >= LEAST_TIME =>
+            {
+                Ok(context.http.send_to_provider(self.signed(settings, left)?).await)
             }
             _ => Ok(sent),
         }
@@ -55,7 +62,7 @@ impl CredentialsRequest<'_> {
         problem(&settings.provider_name, response, &secrets)
     }
 
-    fn signed(&self, settings: &Settings) -> Result<HttpRequest> {
+    fn signed(&self, settings: &Settings, timeout: Duration) -> Result<HttpRequest> {
         let mut request = settings.signing()?.request(self.method.as_str(), self.url);
         request.protocol_parameters = self.protocol_parameters;
         if self.method == TokenRequestMethod::Post {
@@ -80,7 +87,7 @@ impl CredentialsRequest<'_> {
             url,
             headers,
             body,
-            timeout: self.deadline,
+            timeout,
             max_response_bytes: MAX_CREDENTIALS_BYTES,
         })
     }

@@ -17,6 +17,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
+/// How a client authenticates where its registration does not say (RFC 7591 section 2).
+const BASIC: &str = "client_secret_basic";
+
 /// Largest document that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -66,8 +69,15 @@ pub async fn protected_resource(options: ResourceOptions) -> Result<ProtectedRes
             )));
         }
         let media_type = response.header("content-type");
-        ProtectedResource::parse(&options.url, media_type, &response.body)
-            .map_err(|error| invalid(error.to_string()))
+        let found = ProtectedResource::parse(&options.url, media_type, &response.body)
+            .map_err(|error| invalid(error.to_string()))?;
+        for server in &found.authorization_servers {
+            let url = Url::parse(server).map_err(|_| {
+                invalid("authorization_servers: is not a list of issuers; expected URLs".to_owned())
+            })?;
+            check_followed(&document, &url, "authorization_servers")?;
+        }
+        Ok(found)
     })
     .await
 }
@@ -191,7 +201,10 @@ fn registered(
         provider: options.issuer.clone(),
         client_id: information.client_id.clone(),
         client_secret: information.client_secret.clone(),
-        client_authentication: information.text("token_endpoint_auth_method").map(str::to_owned),
+        client_authentication: information
+            .text("token_endpoint_auth_method")
+            .or_else(|| information.client_secret.is_some().then_some(BASIC))
+            .map(str::to_owned),
         redirect_uri: first_uri.map(str::to_owned),
         scope: scope.split_whitespace().map(str::to_owned).collect(),
         allow_private_addresses: options.allow_private_addresses,

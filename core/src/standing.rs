@@ -49,6 +49,9 @@ pub(crate) async fn standing(
         None => Vec::new(),
     };
     let (status, reason) = match decision {
+        Decision::NoGrant if context.settings.first_tokens(key).is_some() => {
+            (StandingStatus::Refreshable, None)
+        }
         Decision::NoGrant => (StandingStatus::NeedUser, Some("no_grant".to_owned())),
         Decision::Refuse(Refusal::NeedsConsent { reason, .. }) => {
             (StandingStatus::NeedUser, Some(reason.as_str().to_owned()))

@@ -2,8 +2,8 @@
 
 use crate::said::{assert_error_is_fit, with_canary, without_canary};
 use crate::split_line;
-use evergrant::oauth2::{Metadata, MetadataError};
 use evergrant::oauth2::metadata::well_known_urls;
+use evergrant::oauth2::{Metadata, MetadataError};
 use serde_json::json;
 use std::collections::BTreeMap;
 use url::Url;

@@ -5,7 +5,7 @@
 //! one, so that a process that is killed leaves a flow that any other goes on with.
 
 use super::pending::{Device, Ended, Transaction};
-use super::{Finished, Granted, code, scopes_with_offline, store, union};
+use super::{Finished, Granted, code, id_token, scopes_with_offline, store, union};
 use crate::clock::{UnixMillis, millis};
 use crate::config::Scopes;
 use crate::context::Context;
@@ -195,7 +195,9 @@ pub(crate) async fn poll(context: &Context, state: &str) -> Result<Polled> {
     let device = transaction.device.as_mut().expect("only such are looked at");
     let (due, interval) = (now >= device.poll_at, device.interval);
     if due {
-        device.poll_at = now + interval;
+        // Nobody else asks while this request may still be on its way.
+        let on_its_way = millis(context.settings.timeouts.request) + LOOK;
+        device.poll_at = now + interval.max(on_its_way);
     }
     let poll_at = device.poll_at;
     let device_code = device.code.clone();
@@ -205,6 +207,7 @@ pub(crate) async fn poll(context: &Context, state: &str) -> Result<Polled> {
     }
     let key = context.settings.key(&transaction.subject, &transaction.slot);
     context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
+    id_token::prepare(context, &provider, &transaction.scope).await?;
     let grant = Grant::DeviceCode { device_code: device_code.expose() };
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let dpop_key = transaction.dpop_key.as_ref();
@@ -279,7 +282,11 @@ fn next_poll(answer: &Answer) -> Option<(Poll, Duration)> {
         }
         Answer::Judged(
             Outcome::Refused(error) | Outcome::Misconfigured(error) | Outcome::ProviderError(error),
-        ) => Some((Poll::of_error(error.server_error()?)?, Duration::ZERO)),
+        ) => match error.server_error() {
+            Some(word) => Some((Poll::of_error(word)?, Duration::ZERO)),
+            // A proxy's page, or whatever else it was: nobody said that the flow is over.
+            None => Some((Poll::NoAnswer, Duration::ZERO)),
+        },
         Answer::Judged(Outcome::Success(_)) => None,
     }
 }
@@ -297,8 +304,9 @@ async fn slow_down(
         Look::At(mut transaction) => {
             let device = transaction.device.as_mut().expect("only such are looked at");
             device.interval = device.interval.max(interval);
-            device.poll_at = device.poll_at.max(poll_at);
-            let poll_at = device.poll_at;
+            // Not later than the codes are good for.
+            let poll_at = poll_at.min(transaction.expires_at - LOOK).max(now);
+            device.poll_at = poll_at;
             put_back(context, &transaction).await?;
             Ok(Polled::Pending { poll_at })
         }
@@ -342,6 +350,12 @@ async fn settle(context: &Context, state: &str, ended: &Ended) -> Result<()> {
     for _ in 0..20 {
         match context.store.take_pending(state, context.settings.now()).await? {
             Pending::Used(None) => tokio::time::sleep(Duration::from_millis(50)).await,
+            // A consent that was stored stands, whatever somebody else was told.
+            Pending::Used(Some(text))
+                if matches!(Ended::from_text(&text), Some(Ended::Granted(_))) =>
+            {
+                return Ok(());
+            }
             _ => break,
         }
     }

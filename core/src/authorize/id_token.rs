@@ -21,8 +21,12 @@ pub(super) fn nonce() -> String {
 }
 
 /// Fetches the provider's keys while nothing is spent yet, so that the same callback may come again where they cannot be had.
-pub(super) async fn prepare(context: &Context, provider: &Provider) -> Result<()> {
-    if context.settings.scope.iter().any(|scope| scope == OPENID) {
+pub(super) async fn prepare(
+    context: &Context,
+    provider: &Provider,
+    scope: &[String],
+) -> Result<()> {
+    if scope.iter().any(|scope| scope == OPENID) {
         context.keys(provider, deadline(context)).await?;
     }
     Ok(())

@@ -2,7 +2,8 @@
 //! user copies, in the manner of Imgur. RFC 9700 section 2.4 forbids the first; neither is to be had without
 //! `legacy_grants` in the configuration, and each use is told by an event. What the user gave is sent once and kept nowhere.
 
-use super::{at_consent, code, store};
+use super::pending::Transaction;
+use super::{at_consent, code, id_token, store};
 use crate::config::LegacyGrant;
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
@@ -11,7 +12,7 @@ use crate::oauth2::Grant;
 use crate::provider::{Endpoints, Provider};
 use crate::refresh::renewal;
 use crate::secret::Secret;
-use crate::store::{GrantKey, Record};
+use crate::store::{Consent, GrantKey, Record};
 use serde::Deserialize;
 use std::time::Duration;
 use url::Url;
@@ -124,9 +125,18 @@ async fn granted(
 ) -> Result<Record> {
     context.store.load(key).await?; // nothing is spent for a record that cannot be written over
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
-    let answer = renewal::send(context, provider, grant, None, deadline).await?;
     let requested = &context.settings.scope;
-    let tokens = code::tokens_of(context, provider, answer, requested, false, None).await;
+    let dpop_key = if context.settings.binds_to_key(provider)? {
+        let (subject, slot) = (&key.subject, &key.slot);
+        let transaction = Transaction::of(&context.settings, subject, slot, requested.clone());
+        Some(super::dpop_key(context, &transaction).await)
+    } else {
+        None
+    };
+    id_token::prepare(context, provider, requested).await?;
+    let answer = renewal::send(context, provider, grant, dpop_key.as_ref(), deadline).await?;
+    let has_key = dpop_key.is_some();
+    let tokens = code::tokens_of(context, provider, answer, requested, has_key, None).await;
     let tokens = tokens.map_err(|error| error.with_grant(&provider.name, &key.subject))?;
-    store(context, key, tokens.into()).await
+    store(context, key, Consent { tokens, dpop_key }).await
 }

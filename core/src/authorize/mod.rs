@@ -24,7 +24,7 @@ use crate::process::random_id;
 use crate::provider::{Endpoints, Protocol, Provider};
 use crate::refresh::judgement::{self, missing_scope};
 use crate::secret::Secret;
-use crate::store::{Consent, GrantKey, Pending, Record};
+use crate::store::{Consent, GrantKey, Identity, Pending, Record, Tokens};
 use pending::{Settled, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -252,13 +252,16 @@ pub(crate) async fn finish(
         (Err(error), _) => return Err(unreadable(&error)),
     };
     if matches!(callback.outcome, CallbackOutcome::Code(_)) {
-        id_token::prepare(context, &provider).await?;
+        id_token::prepare(context, &provider, &context.settings.scope).await?;
     }
     let transaction = match take(context, &provider, &callback, options).await? {
         Taken::Transaction(transaction) => transaction,
         Taken::Before(finished) => return Ok(Concluded::Before(finished)),
     };
     check_issuer(&provider, &transaction, &callback)?;
+    if transaction.nonce.is_some() {
+        id_token::prepare(context, &provider, &transaction.scope).await?;
+    }
     let key = context.settings.key(&transaction.subject, &transaction.slot);
     if matches!(callback.outcome, CallbackOutcome::Code(_) | CallbackOutcome::Verified { .. }) {
         context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
@@ -315,11 +318,15 @@ pub(crate) async fn exchange(
         return Err(Error::new(Code::Unsupported, text));
     }
     let scope = options.scope.map_or_else(|| context.settings.scope.clone(), |scope| scope.0);
-    let transaction = Transaction {
+    let mut transaction = Transaction {
         redirect_uri: options.redirect_uri,
         code_verifier: options.code_verifier,
         ..Transaction::of(&context.settings, subject, &options.slot, scope)
     };
+    if context.settings.binds_to_key(&provider)? {
+        transaction.dpop_key = Some(dpop_key(context, &transaction).await);
+    }
+    id_token::prepare(context, &provider, &transaction.scope).await?;
     let key = context.settings.key(subject, &options.slot);
     context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
@@ -481,6 +488,11 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, given: Consent) -> 
             consent.keepalive_at = context.settings.rotation().keepalive_at(used_at);
         }
         consent.identity = judgement::identity(&given.tokens);
+        if let Some(before) = stands.as_ref().and_then(|stands| stands.identity.as_ref())
+            && is_about(context, &given.tokens, before).await
+        {
+            consent.identity = Some(before.clone()); // in whichever spelling of the issuer
+        }
         let (expected, record) = match &stands {
             Some(stands) => (Some(stands.revision), stands.with_consent(consent)),
             None => (None, consent),
@@ -491,6 +503,12 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, given: Consent) -> 
         }
     }
     Err(Error::new(Code::StoreConflict, "the record was written by somebody else again and again"))
+}
+
+/// Whether the `id_token` of these tokens is about this user.
+async fn is_about(context: &Context, tokens: &Tokens, user: &Identity) -> bool {
+    let provider = context.provider().await;
+    provider.is_ok_and(|provider| judgement::is_about(tokens, user, &provider.open_id.issuers))
 }
 
 /// The scopes to ask for, each once, with those that bring a refresh token where one is wanted.

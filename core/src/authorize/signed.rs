@@ -32,7 +32,7 @@ pub(super) fn object(
         audience: audience.ok_or_else(|| missing("provider.issuer", "whom they are for"))?,
         jti: &random_id(),
         issued_at: settings.signing_now().div_euclid(1000),
-        expires_at: transaction.expires_at.div_euclid(1000),
+        expires_at: (transaction.expires_at + settings.signing_offset()).div_euclid(1000),
     };
     Ok(Some(key.sign(TYPE, &object.claims(parameters))))
 }

@@ -38,13 +38,24 @@ pub(crate) async fn call(
     request: ApiRequest,
     deadline: Instant,
 ) -> Result<ApiResponse> {
+    call_at(refresher, key, request, deadline, Named::ByTheApplication).await
+}
+
+/// The same at an address that may come from afar.
+async fn call_at(
+    refresher: &Arc<Refresher>,
+    key: &GrantKey,
+    request: ApiRequest,
+    deadline: Instant,
+    named: Named,
+) -> Result<ApiResponse> {
     let settings = &refresher.context.settings;
     let limit = request.max_response_bytes.unwrap_or(settings.max_response_bytes);
     let entry = settings.entry(request.resource.as_deref(), request.scope.as_ref())?;
     let prepared = Prepared::from_request(request)?;
     settings.check_api_host(&prepared.url)?;
     let want = Want::Usable { entry: entry.clone(), min_valid: 0 };
-    let call = Call { refresher, prepared, entry, limit, deadline };
+    let call = Call { refresher, prepared, entry, limit, deadline, named };
     let record = refresher.ensure(key, &want, deadline).await?;
     let dated_by = settings.signing_offset();
     let (mut response, mut with_token) = call.send(&record).await?;
@@ -73,6 +84,15 @@ struct Call<'a> {
     entry: Entry,
     limit: u64,
     deadline: Instant,
+    named: Named,
+}
+
+/// Who named the address of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    ByTheApplication,
+    /// The provider's metadata, which leads nowhere into private networks.
+    ByMetadata,
 }
 
 impl Call<'_> {
@@ -158,7 +178,11 @@ impl Call<'_> {
             timeout: self.time_left(),
             max_response_bytes: self.limit,
         };
-        match http.send_to_api(request, token.is_some()).await {
+        let sent = match self.named {
+            Named::ByTheApplication => http.send_to_api(request, token.is_some()).await,
+            Named::ByMetadata => http.send_to_named_api(request, token.is_some()).await,
+        };
+        match sent {
             Sent::Answered(response) => {
                 let now = settings.now();
                 let may_prove_again =

@@ -1,7 +1,7 @@
 //! What a provider says about the user (OpenID Connect Core section 5.3): an API call of the grant's, whose answer is about the
 //! user of the `id_token` or is not taken.
 
-use super::{ApiRequest, call};
+use super::{ApiRequest, Named, call_at};
 use crate::error::{Code, Error, Result};
 use crate::oauth2::{ErrorResponse, parse_json};
 use crate::provider::Provider;
@@ -33,11 +33,15 @@ pub(crate) async fn userinfo(
         max_response_bytes: Some(MAX_USERINFO_BYTES),
         ..ApiRequest::default()
     };
-    let response = call(refresher, key, request, deadline).await?;
+    let response = call_at(refresher, key, request, deadline, Named::ByMetadata).await?;
     let media_type = response.headers.iter().find(|(name, _)| name == "content-type");
     let media_type = media_type.map(|(_, value)| value.as_str());
     if response.status != 200 {
-        let answer = ErrorResponse::parse(media_type, &response.body, &[]);
+        let stands = refresher.load(key).await.ok().flatten();
+        let access = stands.iter().filter_map(|record| record.tokens.as_ref());
+        let secrets: Vec<_> =
+            access.flat_map(|tokens| &tokens.access).map(|access| &access.token).collect();
+        let answer = ErrorResponse::parse(media_type, &response.body, &secrets);
         let (error, description) =
             answer.map_or((None, None), |answer| (Some(answer.error), answer.error_description));
         let text = format!("{}: userinfo answered status {}", provider.name, response.status);

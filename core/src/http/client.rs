@@ -27,13 +27,26 @@ pub(crate) struct MutualTls {
 /// The connection pools of a client.
 pub(crate) struct HttpClient {
     /// For API calls: connections are kept and used again.
-    api: reqwest::Client,
-    /// The same, with the client's certificate, where tokens are bound to it.
-    api_with_certificate: Option<reqwest::Client>,
+    api: ApiPool,
+    /// The same, not into private networks; none where that is the same.
+    public_api: Option<ApiPool>,
     /// For the provider: each request has a connection of its own, so that one that went stale never makes an answer
     /// ambiguous. With the client's certificate, where it has one.
     provider: reqwest::Client,
     reach: Reach,
+}
+
+/// Connections to APIs.
+struct ApiPool {
+    plain: reqwest::Client,
+    /// With the client's certificate, where tokens are bound to it.
+    with_certificate: Option<reqwest::Client>,
+}
+
+impl ApiPool {
+    fn client(&self, with_token: bool) -> &reqwest::Client {
+        self.with_certificate.as_ref().filter(|_| with_token).unwrap_or(&self.plain)
+    }
 }
 
 /// Where requests to the provider may go.
@@ -136,12 +149,18 @@ impl HttpClient {
             Reach::PublicOnly => builder().dns_resolver(Arc::new(PublicAddresses)),
         }
         .pool_max_idle_per_host(0);
+        let for_apis = |builder: &dyn Fn() -> reqwest::ClientBuilder| {
+            let tls = mutual_tls.filter(|tls| tls.at_apis);
+            let with_certificate = tls.map(|tls| with_certificate(builder(), tls)).transpose()?;
+            Ok::<_, Error>(ApiPool { plain: build(builder())?, with_certificate })
+        };
+        let in_public = || builder().dns_resolver(Arc::new(PublicAddresses));
         Ok(HttpClient {
-            api: build(builder())?,
-            api_with_certificate: mutual_tls
-                .filter(|tls| tls.at_apis)
-                .map(|tls| with_certificate(builder(), tls))
-                .transpose()?,
+            api: for_apis(&builder)?,
+            public_api: match reach {
+                Reach::Anywhere => None,
+                Reach::PublicOnly => Some(for_apis(&in_public)?),
+            },
             provider: match mutual_tls {
                 Some(tls) => with_certificate(for_provider, tls)?,
                 None => build(for_provider)?,
@@ -162,8 +181,18 @@ impl HttpClient {
 
     /// Sends a request to an API; `with_token` where a token is on it, which may be bound to the certificate.
     pub(crate) async fn send_to_api(&self, request: HttpRequest, with_token: bool) -> Sent {
-        let bound = self.api_with_certificate.as_ref().filter(|_| with_token);
-        send(bound.unwrap_or(&self.api), request).await
+        send(self.api.client(with_token), request).await
+    }
+
+    /// The same to an address that a document from afar named.
+    pub(crate) async fn send_to_named_api(&self, request: HttpRequest, with_token: bool) -> Sent {
+        let Some(pool) = &self.public_api else {
+            return self.send_to_api(request, with_token).await;
+        };
+        match check_public(&request.url, &place(&request.url)) {
+            Ok(()) => send(pool.client(with_token), request).await,
+            Err(error) => Sent::Unsent(error),
+        }
     }
 }
 

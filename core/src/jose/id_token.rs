@@ -125,7 +125,9 @@ impl<'a> IdToken<'a> {
             }));
         };
         let header = object(header).ok_or(wrong("its header is no JSON object in base64url"))?;
-        let claims = object(payload).ok_or(wrong("its payload is no JSON object in base64url"))?;
+        let mut claims =
+            object(payload).ok_or(wrong("its payload is no JSON object in base64url"))?;
+        claims.retain(|_, value| !value.is_null()); // as some write what they do not say
         let signature = URL_SAFE_NO_PAD
             .decode(signature)
             .map_err(|_| wrong("its signature is no base64url"))?;
@@ -178,6 +180,11 @@ impl<'a> IdToken<'a> {
             (Some(before), Some(now)) if before != now => Err(IdTokenError::Nonce("another")),
             _ => Ok(()),
         }
+    }
+
+    /// Whether it does not say which of the provider's keys signed it: those at hand may be old ones.
+    pub(crate) fn names_no_key(&self) -> bool {
+        self.kid.is_none() && !self.algorithm.starts_with("HS")
     }
 
     /// By which of these algorithms it is signed.

@@ -186,7 +186,8 @@ impl Key {
     fn read(fields: &Map<String, Value>) -> Option<Self> {
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
         let verifies = |operations: &Value| {
-            operations.as_array().is_some_and(|all| all.iter().any(|one| one == "verify"))
+            let all = operations.as_array().map(Vec::as_slice).unwrap_or_default();
+            operations.is_null() || all.is_empty() || all.iter().any(|one| one == "verify")
         };
         if text("use").is_some_and(|usage| usage != "sig")
             || !fields.get("key_ops").is_none_or(verifies)

@@ -61,7 +61,7 @@ impl Expiry {
 
     /// Reads a time: Unix seconds or milliseconds as a number or its text, or a date and time of ISO 8601, in UTC where it
     /// names no zone.
-    pub(super) fn of_time(value: &Value) -> Option<Self> {
+    pub(crate) fn of_time(value: &Value) -> Option<Self> {
         let Some(number) = number(value) else { return date_and_time(value.as_str()?.trim()) };
         let milliseconds = if number >= MILLISECONDS { number } else { number * 1000.0 };
         #[expect(clippy::cast_possible_truncation)]

@@ -23,13 +23,15 @@ pub struct RequestObject<'a> {
 
 impl RequestObject<'_> {
     /// The claims (section 4): the parameters, and what bounds the object. A parameter that comes several times is a list;
-    /// `authorization_details` is JSON already (RFC 9396 section 4).
+    /// `authorization_details` (RFC 9396 section 4), `claims` and `max_age` are JSON already.
     #[must_use]
     pub fn claims(&self, parameters: &[(String, String)]) -> Map<String, Value> {
         let mut claims = Map::new();
         for (name, value) in parameters {
             let value = match name.as_str() {
-                "authorization_details" => value.parse().unwrap_or_else(|_| value.clone().into()),
+                "authorization_details" | "claims" | "max_age" => {
+                    value.parse().unwrap_or_else(|_| value.clone().into())
+                }
                 _ => Value::from(value.clone()),
             };
             match claims.get_mut(name) {

@@ -225,7 +225,7 @@ mod tests {
             (format!("[acme]\n{endpoints}\nscope_seperator = ','"), "scope_seperator"),
             (format!("[acme]\n{endpoints}\nscope_separator = 7"), "string"),
             ("[acme]\nauthorization_endpoint = 'https://a.example/'".to_owned(), "token_endpoint"),
-            ("[acme]\nauthorization_endpoint = 'https://{x}/'".to_owned(), "placeholder {x}"),
+            ("[acme]\ntoken_endpoint = 'https://{x}/'".to_owned(), "placeholder {x}"),
             (format!("[github]\n{endpoints}\npkce = 'plain'"), "plain"),
         ] {
             let path = file(&folder, "own.toml", &text);

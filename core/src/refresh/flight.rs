@@ -263,7 +263,8 @@ impl Pilot {
     async fn have_keys_at_hand(&self, provider: &Provider) {
         let remembered = self.refresher.remembered(&self.key);
         if remembered.is_some_and(|record| record.identity.is_some()) {
-            let _ = self.refresher.context.keys(provider, KEYS_DEADLINE).await;
+            let keys = self.refresher.context.keys(provider, KEYS_DEADLINE);
+            let _ = tokio::time::timeout(KEYS_DEADLINE + KEYS_DEADLINE / 10, keys).await;
         }
     }
 
@@ -540,7 +541,8 @@ impl Pilot {
             let answer = match renewed.await {
                 Ok(answer) => answer,
                 Err(error) => {
-                    self.release(lease, held.earlier.as_ref()).await;
+                    let note = if repeats > 0 { Some(&held.intent) } else { held.earlier.as_ref() };
+                    self.release(lease, note).await;
                     return Err(error);
                 }
             };

@@ -7,6 +7,7 @@ use super::introspection::{self, TokenKind};
 use super::{Refresher, revocation};
 use crate::clock::UnixMillis;
 use crate::error::Result;
+use crate::oauth2::Expiry;
 use crate::process::runtime;
 use crate::secret::Secret;
 use crate::store::{GrantKey, Mark, Record};
@@ -64,12 +65,17 @@ impl Refresher {
         let (lease, held) = revocation::take_lease(self, key, deadline).await?;
         let (earlier, now) = (held.earlier.as_ref(), context.settings.now());
         let mark = Mark::ValidUntil { access_token, expires_at };
-        let marked = context.store.mark(key, &lease, &mark, earlier, now).await?;
-        Ok(marked.map(|record| self.remember(record)))
+        match context.store.mark(key, &lease, &mark, earlier, now).await {
+            Ok(marked) => Ok(marked.map(|record| self.remember(record))),
+            Err(error) => {
+                let _ = context.store.release(key, &lease, earlier).await;
+                Err(error)
+            }
+        }
     }
 }
 
 /// `exp`, in Unix milliseconds.
 fn end_of(fields: &Map<String, Value>) -> Option<UnixMillis> {
-    fields.get("exp")?.as_i64()?.checked_mul(1000)
+    Expiry::of_time(fields.get("exp")?).map(|end| end.at(0))
 }

@@ -56,7 +56,11 @@ pub(crate) async fn renew(
     if !is_refused || settings.signing_offset() == dated_by {
         return Ok(answer);
     }
-    renew_once(context, provider, record, entry, deadline.saturating_sub(began.elapsed())).await
+    let left = deadline.saturating_sub(began.elapsed());
+    if left < LEAST_TIME {
+        return Ok(answer);
+    }
+    renew_once(context, provider, record, entry, left).await
 }
 
 async fn renew_once(

@@ -767,6 +767,9 @@ impl Record {
         next.generation = self.generation;
         next.committed_fencing = self.committed_fencing;
         next.alternate.clone_from(&self.alternate);
+        if self.dpop_key.is_some() {
+            next.dpop_key.clone_from(&self.dpop_key); // the refresh token that stays is bound to it
+        }
         next.tokens = next.tokens.as_ref().map(|tokens| self.carried_over(tokens));
         next.keepalive_at = self.keepalive_at; // the refresh token was not used
         next.created_at = self.created_at;
@@ -886,8 +889,10 @@ pub(crate) mod tests {
     fn consent_without_refresh_token_changes_nothing_for_a_renewal_that_is_under_way() {
         let both = written(record().merge(&commit(1, 2, tokens("a2", Some("r2")))));
         let both = written(both.merge(&commit(1, 1, tokens("b2", Some("s2")))));
+        let both = Record { dpop_key: Some("the key of r2".into()), ..both };
         let consent = Record::new(&key(), "g2".into(), tokens("c2", None), 7);
         let merged = both.with_consent(consent);
+        assert_eq!(merged.dpop_key, both.dpop_key); // r2 is bound to it
         assert_eq!((merged.grant_id.as_str(), merged.generation), ("g1", both.generation));
         assert_eq!(merged.refresh_token(), Some(&"r2".into()));
         assert_eq!(merged.alternate, both.alternate);
