@@ -48,6 +48,7 @@ async def test_a_registration_is_a_configuration(register: Callable[..., Any], r
         "provider": registering.url,
         "client_id": "new",
         "client_secret": "canary-secret",
+        "client_authentication": "client_secret_basic",  # where the answer does not say (RFC 7591 section 2)
         "redirect_uri": "http://127.0.0.1/callback",
         "scope": ["read", "write"],
     }
