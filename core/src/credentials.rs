@@ -2,7 +2,7 @@
 
 use crate::context::{Context, Settings};
 use crate::error::{Code, Error, Result};
-use crate::http::{Body, HttpRequest, HttpResponse, Sent};
+use crate::http::{Body, HttpRequest, HttpResponse, LEAST_TIME, Sent};
 use crate::oauth1::{self, Carrier, Request, Stamp, TokenCredentials};
 use crate::oauth2::{Expiry, TokenResponse};
 use crate::provider::TokenRequestMethod;
@@ -14,9 +14,6 @@ use tokio::time::Instant;
 use url::Url;
 
 const MAX_CREDENTIALS_BYTES: u64 = 1 << 20;
-
-/// A request for which less time is left is not sent once more.
-const LEAST_TIME: Duration = Duration::from_secs(1);
 
 /// A request for temporary or token credentials.
 pub(crate) struct CredentialsRequest<'a> {

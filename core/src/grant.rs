@@ -343,39 +343,26 @@ impl Grant {
 
     /// All that is known of the grant but its secrets, from the store.
     pub async fn inspect(&self) -> Result<Inspection> {
-        let (refresher, key) = (self.client.refresher()?, self.key.clone());
-        let deadline = self.client.deadline(None)?;
-        let work = async move {
-            let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
-            Ok(Inspection::of(&refresher.context.settings, &record))
-        };
-        run(deadline, work).await.map_err(|error| self.named(error))
+        self.looked_at(|settings, record| Ok(Inspection::of(settings, record))).await
     }
 
     /// What the provider said beside the tokens, as it came, from the store: Salesforce's `instance_url`, the `realmId` of Intuit's
     /// callback, the `id_token`. It has what is personal, and no token that works at an API.
     pub async fn token_response(&self) -> Result<Map<String, Value>> {
-        let (refresher, key) = (self.client.refresher()?, self.key.clone());
-        let deadline = self.client.deadline(None)?;
-        let work = async move {
-            let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+        self.looked_at(|_, record| {
             Ok(record.tokens.as_ref().map(|tokens| tokens.response.clone()).unwrap_or_default())
-        };
-        run(deadline, work).await.map_err(|error| self.named(error))
+        })
+        .await
     }
 
     /// Which of these scopes were not granted; of the client's own where none are named. From the store: the provider is not
     /// asked.
     pub async fn missing_scope(&self, wanted: Option<Scopes>) -> Result<Vec<String>> {
-        let (refresher, key) = (self.client.refresher()?, self.key.clone());
-        let deadline = self.client.deadline(None)?;
-        let work = async move {
-            let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
-            let settings = &refresher.context.settings;
+        self.looked_at(move |settings, record| {
             let wanted = wanted.as_ref().map_or(&settings.scope, |scope| &scope.0);
-            Ok(missing_scope(&record, wanted, settings.offline_scope()))
-        };
-        run(deadline, work).await.map_err(|error| self.named(error))
+            Ok(missing_scope(record, wanted, settings.offline_scope()))
+        })
+        .await
     }
 
     /// The grant as a document, to go on with elsewhere: tokens, lifetimes, scopes, and what the provider said beside them. It
@@ -388,6 +375,20 @@ impl Grant {
             let settings = &refresher.context.settings;
             let document = moving::export(&settings.registration(), &record, settings.now());
             document.ok_or_else(|| refresher.no_grant(&key))
+        };
+        run(deadline, work).await.map_err(|error| self.named(error))
+    }
+
+    /// What is to be seen in the stored record.
+    async fn looked_at<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Settings, &Record) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (refresher, key) = (self.client.refresher()?, self.key.clone());
+        let deadline = self.client.deadline(None)?;
+        let work = async move {
+            let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+            look(&refresher.context.settings, &record)
         };
         run(deadline, work).await.map_err(|error| self.named(error))
     }

@@ -5,7 +5,9 @@
 //! one, so that a process that is killed leaves a flow that any other goes on with.
 
 use super::pending::{Device, Ended, Transaction};
-use super::{Finished, Granted, code, id_token, scopes_with_offline, store, union};
+use super::{
+    Finished, Granted, before_spending, code, dpop_key, scopes_with_offline, store, union,
+};
 use crate::clock::{UnixMillis, millis};
 use crate::config::Scopes;
 use crate::context::Context;
@@ -118,9 +120,7 @@ pub(crate) async fn begin(
     }
     let now = settings.now();
     let mut transaction = Transaction::of(settings, subject, &options.slot, scope);
-    if settings.binds_to_key(&provider)? {
-        transaction.dpop_key = Some(super::dpop_key(context, &transaction).await);
-    }
+    transaction.dpop_key = dpop_key(context, &provider, subject, &options.slot).await?;
     transaction.expires_at = now + millis(answer.expires_in.min(LONGEST).as_secs_f64());
     transaction.device = Some(Device {
         code: answer.device_code,
@@ -206,8 +206,7 @@ pub(crate) async fn poll(context: &Context, state: &str) -> Result<Polled> {
         return Ok(Polled::Pending { poll_at });
     }
     let key = context.settings.key(&transaction.subject, &transaction.slot);
-    context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
-    id_token::prepare(context, &provider, &transaction.scope).await?;
+    before_spending(context, &provider, &key, &transaction.scope).await?;
     let grant = Grant::DeviceCode { device_code: device_code.expose() };
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let dpop_key = transaction.dpop_key.as_ref();

@@ -2,8 +2,7 @@
 //! user copies, in the manner of Imgur. RFC 9700 section 2.4 forbids the first; neither is to be had without
 //! `legacy_grants` in the configuration, and each use is told by an event. What the user gave is sent once and kept nowhere.
 
-use super::pending::Transaction;
-use super::{at_consent, code, id_token, store};
+use super::{at_consent, before_spending, code, dpop_key, store};
 use crate::config::LegacyGrant;
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
@@ -123,17 +122,10 @@ async fn granted(
     provider: &Provider,
     grant: &Grant<'_>,
 ) -> Result<Record> {
-    context.store.load(key).await?; // nothing is spent for a record that cannot be written over
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let requested = &context.settings.scope;
-    let dpop_key = if context.settings.binds_to_key(provider)? {
-        let (subject, slot) = (&key.subject, &key.slot);
-        let transaction = Transaction::of(&context.settings, subject, slot, requested.clone());
-        Some(super::dpop_key(context, &transaction).await)
-    } else {
-        None
-    };
-    id_token::prepare(context, provider, requested).await?;
+    let dpop_key = dpop_key(context, provider, &key.subject, &key.slot).await?;
+    before_spending(context, provider, key, requested).await?;
     let answer = renewal::send(context, provider, grant, dpop_key.as_ref(), deadline).await?;
     let has_key = dpop_key.is_some();
     let tokens = code::tokens_of(context, provider, answer, requested, has_key, None).await;

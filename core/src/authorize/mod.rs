@@ -176,9 +176,7 @@ pub(crate) async fn begin(
     let provider = context.provider().await?;
     let redirect_uri = redirect_uri(context, &provider, &options)?;
     let mut transaction = Transaction::new(context, subject, &options, redirect_uri);
-    if context.settings.binds_to_key(&provider)? {
-        transaction.dpop_key = Some(dpop_key(context, &transaction).await);
-    }
+    transaction.dpop_key = dpop_key(context, &provider, subject, &options.slot).await?;
     transaction.issuer.clone_from(&provider.issuer);
     let mut open_by = None;
     let url = match &provider.endpoints {
@@ -211,12 +209,32 @@ pub(crate) async fn begin(
     })
 }
 
-/// The key of the grant that stands, for a consent that brings no refresh token leaves it the one it has; else a new one.
-async fn dpop_key(context: &Context, transaction: &Transaction) -> Secret {
-    let key = context.settings.key(&transaction.subject, &transaction.slot);
-    // A store that fails says so when the transaction is put into it.
-    let stands = context.store.load(&key).await.unwrap_or_default();
-    stands.and_then(|record| record.dpop_key).unwrap_or_else(dpop::new_key)
+/// What the tokens of a consent are to be bound to, where they are: the key of the grant that stands, for a consent that brings no
+/// refresh token leaves it the one it has; else a new one.
+async fn dpop_key(
+    context: &Context,
+    provider: &Provider,
+    subject: &str,
+    slot: &str,
+) -> Result<Option<Secret>> {
+    if !context.settings.binds_to_key(provider)? {
+        return Ok(None);
+    }
+    // A store that fails says so before anything is spent.
+    let stands = context.store.load(&context.settings.key(subject, slot)).await.unwrap_or_default();
+    Ok(Some(stands.and_then(|record| record.dpop_key).unwrap_or_else(dpop::new_key)))
+}
+
+/// What must be at hand before a code or whatever else brings a grant is spent: a record that can be written over, and the keys
+/// that an `id_token` is judged by.
+async fn before_spending(
+    context: &Context,
+    provider: &Provider,
+    key: &GrantKey,
+    scope: &[String],
+) -> Result<()> {
+    context.store.load(key).await?;
+    id_token::prepare(context, provider, scope).await
 }
 
 pub(crate) fn check_subject(subject: &str) -> Result<()> {
@@ -259,12 +277,9 @@ pub(crate) async fn finish(
         Taken::Before(finished) => return Ok(Concluded::Before(finished)),
     };
     check_issuer(&provider, &transaction, &callback)?;
-    if transaction.nonce.is_some() {
-        id_token::prepare(context, &provider, &transaction.scope).await?;
-    }
     let key = context.settings.key(&transaction.subject, &transaction.slot);
     if matches!(callback.outcome, CallbackOutcome::Code(_) | CallbackOutcome::Verified { .. }) {
-        context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
+        before_spending(context, &provider, &key, &transaction.scope).await?;
     }
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let told = callback_parameters(&provider, &callback);
@@ -318,17 +333,14 @@ pub(crate) async fn exchange(
         return Err(Error::new(Code::Unsupported, text));
     }
     let scope = options.scope.map_or_else(|| context.settings.scope.clone(), |scope| scope.0);
-    let mut transaction = Transaction {
+    let transaction = Transaction {
         redirect_uri: options.redirect_uri,
         code_verifier: options.code_verifier,
+        dpop_key: dpop_key(context, &provider, subject, &options.slot).await?,
         ..Transaction::of(&context.settings, subject, &options.slot, scope)
     };
-    if context.settings.binds_to_key(&provider)? {
-        transaction.dpop_key = Some(dpop_key(context, &transaction).await);
-    }
-    id_token::prepare(context, &provider, &transaction.scope).await?;
     let key = context.settings.key(subject, &options.slot);
-    context.store.load(&key).await?; // nothing is spent for a record that cannot be written over
+    before_spending(context, &provider, &key, &transaction.scope).await?;
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let code = Secret::from(code.trim());
     let tokens = code::exchange(context, &provider, &transaction, &code, deadline).await?;

@@ -17,6 +17,9 @@ use std::time::Duration;
 use thiserror::Error as ErrorText;
 use url::Url;
 
+/// A request for which less time is left is not begun once more.
+pub(crate) const LEAST_TIME: Duration = Duration::from_secs(1);
+
 /// How a client shows who it is in TLS (RFC 8705).
 pub(crate) struct MutualTls {
     pub(crate) certificate: ClientCertificate,

@@ -4,7 +4,9 @@ mod client;
 mod client_certificate;
 mod policy;
 
-pub(crate) use client::{Body, HttpClient, HttpRequest, HttpResponse, MutualTls, Reach, Sent};
+pub(crate) use client::{
+    Body, HttpClient, HttpRequest, HttpResponse, LEAST_TIME, MutualTls, Reach, Sent,
+};
 pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use policy::{
     check_followed, check_public, check_url, domain_of, is_among, same_origin,

@@ -527,6 +527,7 @@ impl Refresher {
     fn let_go(&self, key: &GrantKey) {
         if !self.uncommitted.lock().expect("no holder panics").contains_key(key) {
             self.cache.let_go(key);
+            self.asked_lifetimes.lock().expect("no holder panics").remove(key);
         }
     }
 

@@ -67,10 +67,7 @@ pub(crate) fn judge(
                     .with_status(status),
             ),
         },
-        429 => throttled(response, provider, server_error, now),
-        503 if response.header("retry-after").is_some() => {
-            throttled(response, provider, server_error, now)
-        }
+        _ if asks_for_pause(response) => throttled(response, provider, server_error, now),
         status @ 500..=599 => Outcome::Ambiguous(described(
             Code::ProviderError,
             &format!("the token endpoint of {} failed with status {status}", provider.name),
@@ -137,6 +134,16 @@ fn refusal(
     Outcome::ProviderError(described(Code::ProviderError, &text, status, server_error))
 }
 
+/// Whether the provider wants to be left alone for a while.
+pub(super) fn asks_for_pause(response: &HttpResponse) -> bool {
+    response.status == 429 || response.status == 503 && response.header("retry-after").is_some()
+}
+
+/// For how long, where it says.
+pub(super) fn pause_of(response: &HttpResponse, now: UnixMillis) -> Option<Duration> {
+    response.header("retry-after").and_then(|value| retry_after(value, now))
+}
+
 fn throttled(
     response: &HttpResponse,
     provider: &Provider,
@@ -146,12 +153,12 @@ fn throttled(
     let text = format!("{} asked for a pause", provider.name);
     Outcome::Throttled {
         error: described(Code::TemporarilyUnavailable, &text, response.status, server_error),
-        pause: response.header("retry-after").and_then(|value| retry_after(value, now)),
+        pause: pause_of(response, now),
     }
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3): seconds or a date, at most an hour.
-pub(super) fn retry_after(value: &str, now: UnixMillis) -> Option<Duration> {
+fn retry_after(value: &str, now: UnixMillis) -> Option<Duration> {
     let pause = if let Ok(seconds) = value.trim().parse() {
         Duration::from_secs(seconds)
     } else {

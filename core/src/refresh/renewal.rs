@@ -9,7 +9,7 @@ use crate::config::{GrantType, TokenExchangeOptions};
 use crate::context::Context;
 use crate::dpop::{self, Proven};
 use crate::error::{Code, Error, Result};
-use crate::http::{Body, HttpRequest, HttpResponse, Sent};
+use crate::http::{Body, HttpRequest, HttpResponse, LEAST_TIME, Sent};
 use crate::jose::dpop::DpopKey;
 use crate::oauth2::{BEARER, DPOP, ErrorResponse, Grant, TokenRequest, TokenResponse};
 use crate::process::task_error;
@@ -26,9 +26,6 @@ use url::Url;
 
 /// Largest answer of a token endpoint that is read.
 const MAX_TOKEN_RESPONSE_BYTES: u64 = 1 << 20;
-
-/// A request for which less time is left is not begun.
-const LEAST_TIME: Duration = Duration::from_secs(1);
 
 /// What became of one token request.
 pub(crate) enum Answer {

@@ -210,7 +210,7 @@ pub(super) async fn revoke_tokens(
         return Ok(());
     }
     let now = context.settings.now();
-    let pause = response.header("retry-after").and_then(|value| outcome::retry_after(value, now));
+    let pause = outcome::pause_of(&response, now);
     let pause = pause.and_then(|pause| i64::try_from(pause.as_millis()).ok());
     let answer = ErrorResponse::parse(
         response.header("content-type"),

@@ -63,13 +63,10 @@ fn judge(
                 ),
             }
         }
-        429 | 503 if response.status == 429 || response.header("retry-after").is_some() => {
-            let pause = response.header("retry-after");
-            Outcome::Throttled {
-                error: refusal().recoded(Code::TemporarilyUnavailable),
-                pause: pause.and_then(|value| outcome::retry_after(value, now)),
-            }
-        }
+        _ if outcome::asks_for_pause(response) => Outcome::Throttled {
+            error: refusal().recoded(Code::TemporarilyUnavailable),
+            pause: outcome::pause_of(response, now),
+        },
         500..=599 => Outcome::Ambiguous(refusal()),
         _ => {
             let error = refusal();
