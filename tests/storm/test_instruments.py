@@ -288,7 +288,7 @@ def evidence(*journal: TokenRequest, generation: int = 3, trial: str | None = No
 
 
 CALM = (refresh("t1", "t2", 8.0), refresh("t2", "t3", 16.2))
-PROMISES = {"lost": 0, "per_expiry": 1.0, "surplus": 0, "stale": 0, "forked": 0, "two_old": 0, "median_age": 0.75,
+PROMISES = {"lost": 0, "per_expiry": 1.0, "surplus": 0, "stale": 0, "needless": 0, "forked": 0, "two_old": 0, "median_age": 0.75,
             "other": 0, "share_ok": 0.999, "named": 0, "lost_though_no_answer_died": 0, "alive_though_the_answer_died": 0,
             "requests_after_death": 1, "retry_after_ignored": 0, "while_store_away": 0, "early_repeats": 0,
             "gap_beyond_request": 1.0}
@@ -318,6 +318,7 @@ FAILURE = {"failure": 401, "subject": "u0"}
         ("per_expiry", evidence(*CALM, refresh("t2", None, 17)), "1.500 refreshes per expiry"),
         ("surplus", evidence(*CALM, refresh("t2", None, 17)), "surplus 1"),
         ("stale", evidence(*CALM, refresh("t2", None, 17)), "stale 1"),
+        ("needless", evidence(*CALM[:1], refresh("t1", "t2", 9), generation=2), "needless 1"),
         ("two_old", evidence(*CALM, refresh("t1", None, 17)), "two_old 1"),
         ("forked", evidence(*CALM, refresh("t2", "t3b", 17)), "forked 1"),
         ("median_age", evidence(refresh("t1", "t2", 5), refresh("t2", "t3", 10)), "median age"),
@@ -346,6 +347,19 @@ def test_an_answer_that_its_sender_read_and_did_not_commit_before_it_was_killed_
     assert examine(seen, {"t1": "u0"}).died == {"u0"}
     seen = evidence(killed, *CALM)
     assert examine(seen, {"t1": "u0"}).died == set()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lost_answer("t1", "t2", 8.0),
+        refresh("t1", None, 8.0, status=503),
+        refresh("t1", "t2", 8.0, fault="kill-sender after", fault_at=8.5),
+    ],
+    ids=["answer lost", "no tokens", "sender killed"],
+)
+def test_a_repeat_by_whom_no_tokens_reached_is_not_needless(before: TokenRequest) -> None:
+    assert complaints(evidence(before, refresh("t1", "t2", 20.0), generation=2), {"needless": 0}) == []
 
 
 def test_a_repeat_beside_a_request_under_way_is_told_whatever_was_promised() -> None:

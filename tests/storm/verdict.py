@@ -62,6 +62,8 @@ class Found:
     """Requests with a refresh token that was not the newest."""
     two_old: int
     """Of those, with one that was two generations old or older."""
+    needless: int
+    """Repeats though the answer to the request before had arrived, with tokens, at a sender that lived to store them."""
     forked: int
     parallel: int
     """Repeats while an earlier request with the same refresh token was under way."""
@@ -97,7 +99,7 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
     newest: dict[str, int] = {}
     presented: dict[str, list[TokenRequest]] = {}
     ages: list[float] = []
-    counts = dict.fromkeys(["stale", "two_old", "forked", "parallel", "early", "retry_after", "away"], 0)
+    counts = dict.fromkeys(["stale", "two_old", "needless", "forked", "parallel", "early", "retry_after", "away"], 0)
     died: set[str] = set()
     after_death: dict[str, int] = {}
     killed = Killed(evidence.journal)
@@ -115,6 +117,7 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
                 own_time = max(own_time, (entry.answered_at or entry.at) - entry.at)
                 counts["stale"] += behind >= 1
                 counts["two_old"] += behind >= 2
+                counts["needless"] += bool(earlier) and not killed.left_without(earlier[-1])
                 counts["parallel"] += any((one.ended_at or float("inf")) > entry.at for one in earlier)
                 counts["retry_after"] += any(one.retry_after is not None and entry.at < (one.ended_at or one.at) + one.retry_after
                                              for one in earlier)
@@ -162,6 +165,7 @@ def examine(evidence: Evidence, subject_of_line: dict[str, str]) -> Found:
         surplus=requests - expiries,
         stale=counts["stale"],
         two_old=counts["two_old"],
+        needless=counts["needless"],
         forked=counts["forked"],
         parallel=counts["parallel"],
         died={subject_of_line.get(line, line) for line in died},
@@ -186,9 +190,15 @@ class Killed:
 
     def took(self, entry: TokenRequest) -> bool:
         """Whether this answer died so: nobody ever had its token."""
+        return self.struck(entry) and (entry.issued is None or entry.issued not in self.presented)
+
+    def left_without(self, entry: TokenRequest) -> bool:
+        """Whether its sender may have got no tokens by this request, and has reason to repeat it."""
+        return entry.issued is None or not entry.delivered or self.struck(entry)
+
+    def struck(self, entry: TokenRequest) -> bool:
         answered_at = entry.answered_at or entry.at
-        killed = any(abs(at - answered_at) <= COMMITS_WITHIN_SECONDS for at in self.at.get(entry.application, []))
-        return killed and (entry.issued is None or entry.issued not in self.presented)
+        return any(abs(at - answered_at) <= COMMITS_WITHIN_SECONDS for at in self.at.get(entry.application, []))
 
 
 def is_within(at: float, span: tuple[float, float] | None) -> bool:
@@ -227,7 +237,8 @@ def broken(found: Found, evidence: Evidence, expected: dict[str, Any]) -> list[s
             case "median_age":
                 want(found.median_age is not None and found.median_age >= value,
                      f"median age at refresh {found.median_age}, at least {value}")
-            case "stale" | "surplus" | "forked" | "two_old" | "retry_after_ignored" | "while_store_away" | "early_repeats":
+            case ("stale" | "surplus" | "needless" | "forked" | "two_old" | "retry_after_ignored" | "while_store_away"
+                  | "early_repeats"):
                 number = getattr(found, key)
                 want(number <= value, f"{key} {number}, at most {value}")
             case "other":
