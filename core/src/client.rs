@@ -339,7 +339,7 @@ impl Client {
         run(deadline, async move {
             let settings = &refresher.context.settings;
             let consent = tokens.into_consent(&settings.registration(), settings.now())?;
-            let record = authorize::store(&refresher.context, &key, consent).await?;
+            let record = authorize::store(&refresher.context, &key, &consent).await?;
             Ok(remembered(&refresher, record))
         })
         .await

@@ -19,7 +19,9 @@ use crate::oauth2::{
 };
 use crate::provider::keys::{KeySource, Keys};
 use crate::provider::{
-    Endpoints, Offline, Protocol, Provider, Rotation, TokenUse, discovery, lookup, of_issuer,
+    Endpoints, Offline, Protocol, Provider, Rotation, TokenUse,
+    discovery::{self, Discovered},
+    lookup, of_issuer,
 };
 use crate::secret::{Secret, shown};
 use crate::signing::{Signing, SigningOptions};
@@ -31,7 +33,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use tokio::sync::OnceCell;
 use url::Url;
 
 /// The settings of a client: the same in every process that it is used in.
@@ -596,7 +597,7 @@ pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     /// Where refreshes run in a process of their own.
     pub(crate) detached: Option<Detached>,
-    discovered: OnceCell<Arc<Provider>>,
+    discovered: Discovered,
     keys: Keys,
 }
 
@@ -612,7 +613,8 @@ impl Context {
             settings.reach,
             settings.mutual_tls.as_ref(),
         )?;
-        let (proofs, discovered, keys) = (Proofs::default(), OnceCell::new(), Keys::default());
+        let (proofs, discovered, keys) =
+            (Proofs::default(), Discovered::default(), Keys::default());
         Ok(Context { settings, http, proofs, store, detached, discovered, keys })
     }
 
@@ -621,16 +623,15 @@ impl Context {
         match &self.settings.provider {
             ProviderSource::Known(provider) => Ok(Arc::clone(provider)),
             ProviderSource::Issuer { issuer, .. } => {
-                let fetch = async {
-                    let timeout = self.settings.timeouts.request;
-                    let with_certificate = self.settings.mutual_tls.is_some();
+                let with_certificate = self.settings.mutual_tls.is_some();
+                let read = |timeout: f64| async move {
                     let provider =
                         discovery::discover(&self.http, issuer, timeout, with_certificate).await?;
                     self.settings.client_authentication(&provider)?;
                     self.settings.binds_to_key(&provider)?;
-                    Ok(Arc::new(provider))
+                    Ok(provider)
                 };
-                self.discovered.get_or_try_init(|| fetch).await.cloned()
+                self.discovered.provider(self.settings.timeouts.request, read).await
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::moving::{self, Registration};
 use crate::oauth2::{BEARER, DPOP};
 use crate::refresh::introspection::{self, Introspection, TokenKind};
 use crate::refresh::judgement::missing_scope;
-use crate::refresh::{Refresher, Want, revocation};
+use crate::refresh::{Cause, Refresher, Want, revocation};
 use crate::secret::Secret;
 use crate::store::{Consent, Entry, GrantKey, Record, StoredAccessToken, Tokens};
 use serde::{Deserialize, Serialize};
@@ -299,7 +299,7 @@ impl Grant {
                 entry: Entry::default(),
                 grant_id: stands.grant_id.clone(),
                 generation: stands.generation,
-                despite: options.force,
+                cause: if options.force { Cause::Forced } else { Cause::Due },
             };
             let record = refresher.ensure(&key, &want, deadline).await?;
             Ok(Inspection::of(&refresher.context.settings, &record))

@@ -1,13 +1,15 @@
-//! The application's own code fails in the middle of a refresh: no answer is lost by it.
+//! The application's own code fails in the middle of a refresh or of a consent: no answer is lost by it.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
 use evergrant::{
-    ApplicationStore, Client, Code, Environment, Events, ForeignStore, Method, RefreshOptions,
-    RevokeOptions, StoreCall, StoreReply, TokenOptions, wait,
+    ApplicationStore, BeginOptions, Client, Code, DeviceOptions, Environment, Events,
+    FinishOptions, ForeignStore, Method, RefreshOptions, RevokeOptions, StoreCall, StoreReply,
+    TokenOptions, wait,
 };
+use evergrant_sandbox::Choice;
 use serde_json::json;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -64,6 +66,98 @@ fn a_store_that_panics_at_the_commit_loses_no_answer() {
     wait(client.close()); // waits until what was kept in memory is committed
     assert!(store.record.lock().unwrap().as_ref().unwrap().contains(&token));
     assert_eq!(refresh_requests(&sandbox), 1);
+}
+
+/// A token store of one record that fails, once, at the next call of a method.
+#[derive(Default)]
+struct FailsOnce {
+    record: Mutex<Option<String>>,
+    pending: Mutex<Option<String>>,
+    at: Mutex<Option<Method>>,
+}
+
+impl ForeignStore for FailsOnce {
+    fn has(&self, method: Method) -> bool {
+        matches!(method, Method::Load | Method::Save | Method::PutPending | Method::TakePending)
+    }
+
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = StoreReply> + Send>> {
+        let fails = self.at.lock().unwrap().take_if(|method| *method == call.method).is_some();
+        assert!(!fails, "as it was told");
+        let text = |number: usize| call.arguments[number].as_str().map(str::to_owned);
+        let reply = match call.method {
+            Method::Load => json!(*self.record.lock().unwrap()),
+            Method::TakePending => json!(self.pending.lock().unwrap().take()),
+            Method::Save => {
+                *self.record.lock().unwrap() = text(3);
+                json!(null)
+            }
+            _ => {
+                *self.pending.lock().unwrap() = text(1);
+                json!(null)
+            }
+        };
+        Box::pin(async move { Ok(reply) })
+    }
+}
+
+impl FailsOnce {
+    fn client(self: &Arc<Self>, sandbox: &evergrant_sandbox::Sandbox) -> Client {
+        let environment = Environment {
+            store: Some(ApplicationStore::AnyThread(Arc::<FailsOnce>::clone(self))),
+            ..Environment::default()
+        };
+        let base = sandbox.base_url();
+        let provider = json!({
+            "name": "sandbox",
+            "authorization_endpoint": format!("{base}/oauth2/authorize"),
+            "token_endpoint": format!("{base}/oauth2/token"),
+            "device_authorization_endpoint": format!("{base}/oauth2/device_authorization"),
+            "offline": {},
+        });
+        let config = oauth2(sandbox, "memory:", &json!({ "provider": provider }));
+        Client::open_with(config, environment).unwrap()
+    }
+
+    fn fail_at(&self, method: Method) {
+        *self.at.lock().unwrap() = Some(method);
+    }
+}
+
+#[test]
+fn a_consent_whose_code_is_spent_outlives_a_store_that_fails() {
+    let (sandbox, store) = (sandbox(LIFETIME), Arc::new(FailsOnce::default()));
+    let client = store.client(&sandbox);
+    let start = wait(client.begin("alice", BeginOptions::default())).unwrap();
+    let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
+    store.fail_at(Method::Save);
+    wait(client.finish(&callback, FinishOptions::default())).unwrap();
+    assert!(store.at.lock().unwrap().is_none(), "it failed");
+    assert!(store.record.lock().unwrap().is_some());
+}
+
+#[test]
+fn a_device_flow_that_is_looked_at_outlives_a_store_that_fails() {
+    let (sandbox, store) = (sandbox(LIFETIME), Arc::new(FailsOnce::default()));
+    let client = store.client(&sandbox);
+    let start = wait(client.begin_device("alice", DeviceOptions::default())).unwrap();
+    store.fail_at(Method::PutPending);
+    let polled = wait(client.poll_device(&start.state)).unwrap();
+    assert!(store.at.lock().unwrap().is_none(), "it failed");
+    assert!(polled.poll_at.is_some());
+    assert!(wait(client.poll_device(&start.state)).unwrap().poll_at.is_some());
+}
+
+#[test]
+fn a_callback_is_still_good_after_a_store_that_failed_before_its_code_was_sent() {
+    let (sandbox, store) = (sandbox(LIFETIME), Arc::new(FailsOnce::default()));
+    let client = store.client(&sandbox);
+    let start = wait(client.begin("alice", BeginOptions::default())).unwrap();
+    let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
+    store.fail_at(Method::Load);
+    let error = wait(client.finish(&callback, FinishOptions::default())).unwrap_err();
+    assert_eq!(error.code(), Code::Callback);
+    wait(client.finish(&callback, FinishOptions::default())).unwrap();
 }
 
 /// A token store of one record that takes its time to give a lease.

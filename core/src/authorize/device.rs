@@ -6,7 +6,7 @@
 
 use super::pending::{Device, Ended, Transaction};
 use super::{
-    Finished, Granted, before_spending, code, dpop_key, scopes_with_offline, store, union,
+    Finished, Granted, before_spending, code, dpop_key, keep, put_back, scopes_with_offline, union,
 };
 use crate::clock::{UnixMillis, millis};
 use crate::config::Scopes;
@@ -263,12 +263,6 @@ async fn look(
     }
 }
 
-async fn put_back(context: &Context, transaction: &Transaction) -> Result<()> {
-    let (state, text) = (&transaction.state, transaction.to_text());
-    let now = context.settings.now();
-    context.store.put_pending(state, &text, now, transaction.expires_at).await
-}
-
 /// How to go on polling, and the pause that the provider asks for; none where its answer ends the flow.
 fn next_poll(answer: &Answer) -> Option<(Poll, Duration)> {
     match answer {
@@ -326,7 +320,7 @@ async fn end(
         Ok(tokens) => {
             let key = context.settings.key(&transaction.subject, &transaction.slot);
             let given = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
-            let record = store(context, &key, given).await;
+            let record = keep(context, &key, &given).await;
             record.map(|record| (key, Granted::of(record, provider, transaction)))
         }
         Err(error) => Err(error),

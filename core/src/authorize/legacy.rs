@@ -2,7 +2,7 @@
 //! user copies, in the manner of Imgur. RFC 9700 section 2.4 forbids the first; neither is to be had without
 //! `legacy_grants` in the configuration, and each use is told by an event. What the user gave is sent once and kept nowhere.
 
-use super::{at_consent, before_spending, code, dpop_key, store};
+use super::{at_consent, before_spending, code, dpop_key, keep};
 use crate::config::LegacyGrant;
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
@@ -130,5 +130,5 @@ async fn granted(
     let has_key = dpop_key.is_some();
     let tokens = code::tokens_of(context, provider, answer, requested, has_key, None).await;
     let tokens = tokens.map_err(|error| error.with_grant(&provider.name, &key.subject))?;
-    store(context, key, Consent { tokens, dpop_key }).await
+    keep(context, key, &Consent { tokens, dpop_key }).await
 }

@@ -30,7 +30,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::time::{Instant, sleep};
 use url::Url;
+
+/// How long a store that fails is asked again to take what is nowhere else, and how often.
+const PATIENCE: Duration = Duration::from_secs(10);
+const STORE_AGAIN: Duration = Duration::from_millis(500);
 
 /// How `begin` asks for consent.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -278,8 +283,11 @@ pub(crate) async fn finish(
     };
     check_issuer(&provider, &transaction, &callback)?;
     let key = context.settings.key(&transaction.subject, &transaction.slot);
-    if matches!(callback.outcome, CallbackOutcome::Code(_) | CallbackOutcome::Verified { .. }) {
-        before_spending(context, &provider, &key, &transaction.scope).await?;
+    if matches!(callback.outcome, CallbackOutcome::Code(_) | CallbackOutcome::Verified { .. })
+        && let Err(error) = before_spending(context, &provider, &key, &transaction.scope).await
+    {
+        put_back(context, &transaction).await?;
+        return Err(error);
     }
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let told = callback_parameters(&provider, &callback);
@@ -301,7 +309,7 @@ pub(crate) async fn finish(
     };
     tokens.response.extend(told);
     let given = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
-    let record = store(context, &key, given).await?;
+    let record = keep(context, &key, &given).await?;
     let granted = Granted::of(record, &provider, &transaction);
     let settled = Settled { session: transaction.session.clone(), finished: granted.finished() };
     // The grant is stored: what fails now costs only the answer to the same callback coming twice.
@@ -345,7 +353,7 @@ pub(crate) async fn exchange(
     let code = Secret::from(code.trim());
     let tokens = code::exchange(context, &provider, &transaction, &code, deadline).await?;
     let given = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
-    let record = store(context, &key, given).await?;
+    let record = keep(context, &key, &given).await?;
     Ok(Granted::of(record, &provider, &transaction))
 }
 
@@ -417,11 +425,11 @@ async fn take(
                     .with_reason("browser_session"));
             }
             if transaction.device.is_some() {
-                let expires_at = transaction.expires_at;
-                context.store.put_pending(&transaction.state, &text, now, expires_at).await?;
+                put_back(context, &transaction).await?;
                 return Err(mismatch("the callback's state is of a device flow, which has no callback").with_reason("unknown"));
             }
             if transaction.client != context.settings.client_key() {
+                put_back(context, &transaction).await?;
                 return Err(mismatch("the callback's state is of another client registration").with_reason("client"));
             }
             Ok(Taken::Transaction(Box::new(transaction)))
@@ -487,8 +495,36 @@ fn denied(context: &Context, transaction: &Transaction, answer: &ErrorResponse) 
         .with_grant(provider, &transaction.subject)
 }
 
+/// Stores a consent that took what is given once, such as a code.
+async fn keep(context: &Context, key: &GrantKey, given: &Consent) -> Result<Record> {
+    patiently(|| store(context, key, given)).await
+}
+
+/// Puts a transaction that was taken back in its place.
+async fn put_back(context: &Context, transaction: &Transaction) -> Result<()> {
+    let (state, text) = (&transaction.state, transaction.to_text());
+    let now = context.settings.now();
+    patiently(|| context.store.put_pending(state, &text, now, transaction.expires_at)).await
+}
+
+/// Asks a store that fails again, for a while: what it is to take is nowhere else.
+async fn patiently<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> Result<T> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match ask().await {
+            Err(error)
+                if matches!(error.code(), Code::Store | Code::Callback)
+                    && Instant::now() < until =>
+            {
+                sleep(STORE_AGAIN).await;
+            }
+            ended => return ended,
+        }
+    }
+}
+
 /// Writes a new consent over whatever stands.
-pub(crate) async fn store(context: &Context, key: &GrantKey, given: Consent) -> Result<Record> {
+pub(crate) async fn store(context: &Context, key: &GrantKey, given: &Consent) -> Result<Record> {
     let now = context.settings.now();
     for _ in 0..16 {
         let stands = context.store.load(key).await?;

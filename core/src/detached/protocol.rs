@@ -4,6 +4,7 @@
 use crate::clock::UnixMillis;
 use crate::error::Error;
 use crate::event::Event;
+use crate::refresh::Cause;
 use crate::secret::Secret;
 use crate::store::{Entry, GrantKey, Record};
 use serde::de::DeserializeOwned;
@@ -13,7 +14,7 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The version of this protocol; an application does without a helper that speaks another.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// Largest frame that is taken.
 const MAX_FRAME: u32 = 64 << 20;
@@ -56,8 +57,8 @@ pub(crate) struct Refresh {
     pub(crate) seen: Option<(String, u64)>,
     /// The record as the application last saw it.
     pub(crate) remembered: Option<Record>,
-    /// Whether a refusal or back-off is overridden.
-    pub(crate) despite: bool,
+    /// Why it is renewed.
+    pub(crate) cause: Cause,
     /// The application's clock, where a test has set it.
     pub(crate) clock: Option<UnixMillis>,
 }

@@ -4,15 +4,74 @@
 //! of this issuer.
 
 use super::{Endpoints, Offline, OpenId, Provider, ProviderTable, of_issuer};
+use crate::clock::boottime;
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpClient, HttpRequest, Sent, check_followed, check_public, check_url};
 use crate::jose::JwsAlgorithm;
-use crate::oauth2::metadata::well_known_urls;
+use crate::oauth2::metadata::{MetadataError, well_known_urls};
 use crate::oauth2::{ClientAuthenticationMethod, Metadata};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use url::Url;
 
 const MAX_METADATA_BYTES: u64 = 1 << 20;
+
+/// How long metadata is used before it is read again, in milliseconds: a process may run for months, and a provider change its
+/// endpoints and algorithms.
+const LIFETIME: i64 = 24 * 3_600_000;
+
+/// How long what was read before is used when that failed.
+const READ_AGAIN: i64 = 3_600_000;
+
+/// How many seconds newer metadata is waited for, at most.
+const RENEWED_WITHIN: f64 = 5.0;
+
+/// The provider of an issuer, once its metadata was read.
+#[derive(Default)]
+pub(crate) struct Discovered {
+    /// And until when it is used, by the clock that nobody sets.
+    known: Mutex<Option<(Arc<Provider>, i64)>>,
+    /// Held by the one who reads: the others wait for what it brings.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Discovered {
+    /// The provider; `read`, which is given its time in seconds, is asked where there is none or it is old.
+    pub(crate) async fn provider<F>(
+        &self,
+        timeout: f64,
+        read: impl Fn(f64) -> F,
+    ) -> Result<Arc<Provider>>
+    where
+        F: Future<Output = Result<Provider>>,
+    {
+        if let (Some(known), true) = self.known(boottime()) {
+            return Ok(known);
+        }
+        let _reading = self.reading.lock().await;
+        let before = match self.known(boottime()) {
+            (Some(known), true) => return Ok(known),
+            (before, _) => before,
+        };
+        let timeout = if before.is_some() { timeout.min(RENEWED_WITHIN) } else { timeout };
+        let (provider, lifetime) = match (read(timeout).await, before) {
+            (Ok(provider), _) => (Arc::new(provider), LIFETIME),
+            (Err(_), Some(before)) => (before, READ_AGAIN),
+            (Err(error), None) => return Err(error),
+        };
+        let until = boottime() + lifetime;
+        *self.known.lock().expect("no holder panics") = Some((Arc::clone(&provider), until));
+        Ok(provider)
+    }
+
+    /// What was read last, and whether it is still used without asking.
+    fn known(&self, now: i64) -> (Option<Arc<Provider>>, bool) {
+        match &*self.known.lock().expect("no holder panics") {
+            Some((provider, until)) => (Some(Arc::clone(provider)), now < *until),
+            None => (None, false),
+        }
+    }
+}
 
 /// Refuses an issuer whose metadata must not be fetched; key and code are of what is no issuer at all.
 pub(crate) fn check_issuer(
@@ -50,7 +109,7 @@ pub(crate) async fn fetch(
     timeout: f64,
 ) -> Result<(Url, Metadata)> {
     let invalid = |text: String| Error::new(Code::InvalidResponse, text).with_provider(issuer);
-    let mut last = None;
+    let (mut last, mut unreadable) = (None, None);
     for url in well_known_urls(issuer).map_err(|error| invalid(error.to_string()))? {
         let request = HttpRequest {
             method: "GET".to_owned(),
@@ -67,11 +126,19 @@ pub(crate) async fn fetch(
             }
         };
         if response.status == 200 {
-            let metadata = Metadata::parse(issuer, response.header("content-type"), &response.body)
-                .map_err(|error| invalid(error.to_string()))?;
-            return Ok((url, metadata));
+            // Some hosts answer 200 with a page of theirs for whatever they do not have.
+            match Metadata::parse(issuer, response.header("content-type"), &response.body) {
+                Ok(metadata) => return Ok((url, metadata)),
+                Err(page @ MetadataError::Body { .. }) => {
+                    unreadable.get_or_insert_with(|| invalid(page.to_string()));
+                }
+                Err(error) => return Err(invalid(error.to_string())),
+            }
         }
         last = Some((url, response.status));
+    }
+    if let Some(error) = unreadable {
+        return Err(error);
     }
     let (url, status) = last.expect("there is at least one well-known place");
     Err(invalid(format!(
@@ -167,6 +234,8 @@ pub(crate) fn offline_access() -> Offline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::wait;
+    use std::cell::Cell;
 
     /// The provider that metadata with these endpoints makes of an issuer.
     fn discovered(issuer: &str, token: &str) -> Result<Provider> {
@@ -176,6 +245,37 @@ mod tests {
         );
         let metadata = Metadata::parse(issuer, None, body.as_bytes()).unwrap();
         provider(&well_known_urls(issuer).unwrap()[0], issuer, metadata)
+    }
+
+    #[test]
+    fn metadata_is_read_again_when_it_is_old_and_kept_where_that_fails() {
+        let (found, reads) = (Discovered::default(), Cell::new(0));
+        let provider = |answer: Result<Provider>| {
+            let read = |_| {
+                reads.set(reads.get() + 1);
+                std::future::ready(answer.clone())
+            };
+            wait(found.provider(30.0, read))
+        };
+        let later = || found.known.lock().unwrap().as_mut().unwrap().1 = boottime();
+        let one = |token: &str| discovered("https://as.example", token);
+        let is_at = |provider: &Provider, place: &str| {
+            matches!(&provider.endpoints,
+            Endpoints::OAuth2 { token, .. } if token.as_str() == place)
+        };
+        let away = || Err(Error::new(Code::Transport, "away"));
+
+        assert_eq!(provider(away()).unwrap_err().code(), Code::Transport);
+        assert!(provider(one("https://as.example/1")).is_ok());
+        let same = provider(one("https://as.example/2")).unwrap();
+        assert!(is_at(&same, "https://as.example/1") && reads.get() == 2);
+        later();
+        for _ in 0..2 {
+            assert!(is_at(&provider(away()).unwrap(), "https://as.example/1"));
+            assert_eq!(reads.get(), 3);
+        }
+        later();
+        assert!(is_at(&provider(one("https://as.example/2")).unwrap(), "https://as.example/2"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::Refresher;
 use super::judgement::Judge;
 use super::outcome::Outcome;
-use super::policy::Refusal;
+use super::policy::{Cause, Refusal};
 use super::renewal::{self, Answer};
 use crate::clock::{UnixMillis, boottime};
 use crate::detached::Done;
@@ -112,7 +112,7 @@ impl Flights {
         key: &GrantKey,
         entry: &Entry,
         seen: Option<(String, u64)>,
-        despite: bool,
+        cause: Cause,
     ) -> Flight {
         let mut flights = self.0.lock().expect("no holder panics");
         if let Some(flight) = flights.get(key) {
@@ -128,7 +128,7 @@ impl Flights {
             key: key.clone(),
             entry: entry.clone(),
             seen,
-            despite,
+            cause,
             has_renewed,
         };
         runtime().spawn(async move {
@@ -165,8 +165,8 @@ struct Pilot {
     entry: Entry,
     /// The consent and generation on which it was decided to refresh.
     seen: Option<(String, u64)>,
-    /// Whether a refusal or back-off is overridden.
-    despite: bool,
+    /// Why it is renewed.
+    cause: Cause,
     /// Set when it was this flight that renewed the grant.
     has_renewed: Arc<AtomicBool>,
 }
@@ -206,7 +206,7 @@ impl Pilot {
             entry: self.entry.clone(),
             seen: self.seen.clone(),
             remembered: self.refresher.remembered(&self.key).map(|record| (*record).clone()),
-            despite: self.despite,
+            cause: self.cause,
             clock: self.refresher.context.settings.clock.is_set(),
         };
         match detached.refresh(refresh).await {
@@ -486,7 +486,7 @@ impl Pilot {
         let marked = store.mark(&self.key, lease, &mark, held.earlier.as_ref(), now).await?;
         let record = self.refresher.remember(marked.unwrap_or_else(|| held.record.clone()));
         let refusal = Refusal::BackOff { retry_at: not_before };
-        Ok(Next::Ended(if self.despite {
+        Ok(Next::Ended(if self.is_forced() {
             Err(self.refresher.refused(&self.key, refusal))
         } else {
             Ok(record)
@@ -499,23 +499,29 @@ impl Pilot {
         if !self.saw(record) || record.is_tombstone() || !policy.can_renew(record) {
             return false;
         }
-        if record.hold.is_some() && !self.despite || record.status == Status::Revoking {
+        if record.hold.is_some() && !self.is_forced() || record.status == Status::Revoking {
             return false;
         }
         let held_back = record.status == Status::NeedsConsent
             || policy.held_back(record.retry.as_ref(), self.now()).is_some();
-        self.despite || !held_back
+        self.is_forced() || !held_back
     }
 
-    /// Whether there is an access token to lose, for whatever it is.
+    /// Whether there is an access token to lose, for whatever it is. Of one whose end nobody told, the API's word is the end.
     fn a_token_works(&self, record: &Record) -> bool {
-        let policy = self.refresher.policy();
-        let now = self.now();
+        let (policy, now) = (self.refresher.policy(), self.now());
+        let refused = record.access_of(&self.entry).filter(|_| self.cause == Cause::ApiRefused);
         let mut access = record.tokens.iter().flat_map(|tokens| &tokens.access);
-        access.any(|token| {
-            !token.token.is_empty()
-                && policy.freshness(&self.key, token, now, 0) != super::Freshness::Hard
+        access.any(|token| match token.expires_at {
+            _ if token.token.is_empty() => false,
+            Some(_) => policy.freshness(&self.key, token, now, 0) != super::Freshness::Hard,
+            None => refused != Some(token),
         })
+    }
+
+    /// Whether a refusal or back-off is overridden.
+    fn is_forced(&self) -> bool {
+        self.cause == Cause::Forced
     }
 
     /// Step 4, and what each answer means.
@@ -657,7 +663,7 @@ impl Pilot {
             Some(record) => {
                 self.tell(Kind::NeedsConsent, Some(&record), error.message());
                 let record = self.refresher.remember(record);
-                Ok(Next::Ended(if self.despite {
+                Ok(Next::Ended(if self.is_forced() {
                     Err(consent_error(&record, error))
                 } else {
                     Ok(record)

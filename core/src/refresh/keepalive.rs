@@ -5,7 +5,7 @@
 //! ordinary flight under the lease; and what this process did not know before it lets go again.
 
 use super::revocation::Again;
-use super::{Decision, Refresher, Refusal, Want, decide, millis, revocation};
+use super::{Cause, Decision, Refresher, Refusal, Want, decide, millis, revocation};
 use crate::clock::UnixMillis;
 use crate::error::{Code, Error, Result};
 use crate::process::{random_bytes, runtime, task_error};
@@ -366,7 +366,7 @@ async fn renew(refresher: &Arc<Refresher>, row: &Listed, deadline: Instant) -> R
         entry: Entry::default(),
         grant_id: row.header.grant_id.clone(),
         generation: row.header.generation,
-        despite: false,
+        cause: Cause::Due,
     };
     let policy = refresher.policy();
     let decision = |record: Option<&Record>| {

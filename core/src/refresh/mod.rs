@@ -22,7 +22,7 @@ pub(crate) mod spill;
 
 pub(crate) use crate::clock::millis;
 pub(crate) use cache::Cached;
-pub(crate) use policy::{Decision, Freshness, Policy, Refusal, Want, decide};
+pub(crate) use policy::{Cause, Decision, Freshness, Policy, Refusal, Want, decide};
 
 use crate::clock::{UnixMillis, boottime};
 use crate::context::Context;
@@ -437,7 +437,7 @@ impl Refresher {
                 entry: entry.clone(),
                 grant_id: refused.grant_id.clone(),
                 generation: refused.generation,
-                despite: false,
+                cause: Cause::ApiRefused,
             }
         };
         let record = self.ensure(key, &want, deadline).await?;
@@ -568,13 +568,7 @@ impl Refresher {
     /// The flight that is under way for this grant, whichever of its access tokens it is for; else a new one for the wanted.
     fn flight(self: &Arc<Self>, key: &GrantKey, seen: Option<&Record>, want: &Want) -> Flight {
         let seen = seen.map(|record| (record.grant_id.clone(), record.generation));
-        self.flights.join_or_start(
-            self,
-            key,
-            want.entry(),
-            seen,
-            matches!(want, Want::Newer { despite: true, .. }),
-        )
+        self.flights.join_or_start(self, key, want.entry(), seen, want.cause())
     }
 
     /// Renews for another process of the application, which decided to.
@@ -582,10 +576,10 @@ impl Refresher {
         if let Some(record) = refresh.remembered {
             self.remember(record);
         }
-        let Refresh { key, entry, seen, despite, .. } = refresh;
+        let Refresh { key, entry, seen, cause, .. } = refresh;
         let deadline = Instant::now() + LONGEST_FLIGHT;
         let flight = loop {
-            let flight = self.flights.join_or_start(self, &key, &entry, seen.clone(), despite);
+            let flight = self.flights.join_or_start(self, &key, &entry, seen.clone(), cause);
             if flight.renews(&entry) {
                 break flight;
             }

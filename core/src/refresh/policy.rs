@@ -2,6 +2,7 @@
 
 use crate::clock::UnixMillis;
 use crate::store::{ConsentReason, Entry, GrantKey, Record, Retry, Status, StoredAccessToken};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 const DEFAULT_SOFT: i64 = 300_000;
@@ -29,8 +30,21 @@ pub(crate) struct Policy {
 pub(crate) enum Want {
     /// A token that stays usable for at least this many milliseconds, where the provider gives such.
     Usable { entry: Entry, min_valid: i64 },
-    /// A token that came after this generation; `despite` a refusal or back-off too.
-    Newer { entry: Entry, grant_id: String, generation: u64, despite: bool },
+    /// A token that came after this generation.
+    Newer { entry: Entry, grant_id: String, generation: u64, cause: Cause },
+}
+
+/// Why a token is renewed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Cause {
+    /// It is time to, or the application asks for it.
+    #[default]
+    Due,
+    /// The API refused the one that there is.
+    ApiRefused,
+    /// The application insists: a refusal or back-off is overridden.
+    Forced,
 }
 
 impl Want {
@@ -41,6 +55,13 @@ impl Want {
         }
     }
 
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            Want::Usable { .. } => Cause::Due,
+            Want::Newer { cause, .. } => *cause,
+        }
+    }
+
     /// Whether a token that works is all that is wanted.
     pub(crate) fn is_for_use(&self) -> bool {
         matches!(self, Want::Usable { .. })
@@ -48,7 +69,9 @@ impl Want {
 
     /// Whether an explicit force is to try this very generation again.
     fn is_forced_renewal_of(&self, record: &Record) -> bool {
-        let Want::Newer { entry, grant_id, generation, despite: true } = self else { return false };
+        let Want::Newer { entry, grant_id, generation, cause: Cause::Forced } = self else {
+            return false;
+        };
         record.grant_id == *grant_id && !came_after(record, entry, *generation)
     }
 }
@@ -202,12 +225,14 @@ pub(crate) fn decide(
         Want::Usable { entry, min_valid } => {
             decide_usable(record, entry, key, now, policy, *min_valid)
         }
-        Want::Newer { entry, grant_id, generation, despite } => {
+        Want::Newer { entry, grant_id, generation, cause } => {
             if record.grant_id != *grant_id || came_after(record, entry, *generation) {
                 return Decision::Use;
             }
             match obstacle(record, now, policy) {
-                Some(refusal) if !despite || !policy.can_renew(record) => Decision::Refuse(refusal),
+                Some(refusal) if *cause != Cause::Forced || !policy.can_renew(record) => {
+                    Decision::Refuse(refusal)
+                }
                 _ => Decision::Refresh,
             }
         }
@@ -389,7 +414,7 @@ mod tests {
             entry: Entry::default(),
             grant_id: "g1".into(),
             generation: 1,
-            despite: false,
+            cause: Cause::Due,
         };
         let mut newer = record();
         assert_eq!(decide(Some(&newer), &key(), 0, &policy(), &want), Decision::Refresh);
@@ -401,17 +426,20 @@ mod tests {
     fn only_an_explicit_force_tries_a_refused_grant_again() {
         let mut refused = record();
         refused.status = Status::NeedsConsent;
-        let want = |despite| Want::Newer {
+        let want = |cause| Want::Newer {
             entry: Entry::default(),
             grant_id: "g1".into(),
             generation: 1,
-            despite,
+            cause,
         };
         assert!(matches!(
-            decide(Some(&refused), &key(), 0, &policy(), &want(false)),
+            decide(Some(&refused), &key(), 0, &policy(), &want(Cause::Due)),
             Decision::Refuse(_)
         ));
-        assert_eq!(decide(Some(&refused), &key(), 0, &policy(), &want(true)), Decision::Refresh);
+        assert_eq!(
+            decide(Some(&refused), &key(), 0, &policy(), &want(Cause::Forced)),
+            Decision::Refresh
+        );
     }
 
     #[test]
