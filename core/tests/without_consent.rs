@@ -9,8 +9,8 @@ mod token_endpoint;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evergrant::{
-    Client, Code, Config, Environment, Events, PasswordOptions, PinOptions, PutTokens,
-    RefreshOptions, RevokeOptions, TokenOptions, wait,
+    BeginOptions, Client, Code, Config, DeviceOptions, Environment, Events, PasswordOptions,
+    PinOptions, PutTokens, RefreshOptions, RevokeOptions, TokenOptions, wait,
 };
 use evergrant_sandbox::Sandbox;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
@@ -266,6 +266,43 @@ fn a_clock_that_is_hours_off_is_corrected_once_by_the_date_of_the_refusal() {
     client.set_test_clock(Some(now() - 7_200_000));
     assert_eq!(token(&client, "app").unwrap_err().code(), Code::MisconfiguredClient);
     assert_eq!(stubborn.asked().len(), 2);
+}
+
+#[test]
+fn a_clock_that_is_hours_off_keeps_no_consent_from_beginning() {
+    let server = TokenEndpoint::start(|_, asked| {
+        let (_, claims) = signed_by_ed25519(&asked.form["client_assertion"]);
+        let is_dated = (claims["iat"].as_i64().unwrap() * 1000 - now()).abs() < 30_000;
+        match asked.path.as_str() {
+            _ if !is_dated => refusal("invalid_client"),
+            "/par" => (201, json!({"request_uri": "urn:x", "expires_in": 60})),
+            _ => (
+                200,
+                json!({"device_code": "d", "user_code": "u", "verification_uri": "https://as.example/", "expires_in": 60}),
+            ),
+        }
+    });
+    let base = server.base_url();
+    let provider = json!({
+        "name": "it",
+        "authorization_endpoint": format!("{base}/authorize"),
+        "token_endpoint": format!("{base}/token"),
+        "pushed_authorization_request_endpoint": format!("{base}/par"),
+        "device_authorization_endpoint": format!("{base}/device"),
+        "offline": {},
+    });
+    let more = json!({"provider": provider, "private_key": ED25519, "par": "always", "redirect_uri": "http://127.0.0.1/"});
+    let open = || {
+        let client = client(&server, &more);
+        client.set_test_clock(Some(now() - 7_200_000));
+        client
+    };
+    let client = open();
+    assert!(wait(client.begin("alice", BeginOptions::default())).unwrap().url.contains("urn%3Ax"));
+    assert!(wait(client.begin_device("alice", DeviceOptions::default())).is_ok());
+    assert_eq!(server.asked().len(), 3); // the offset is known from then on
+    assert!(wait(open().begin_device("alice", DeviceOptions::default())).is_ok());
+    assert_eq!(server.asked().len(), 5);
 }
 
 #[test]

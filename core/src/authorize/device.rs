@@ -13,10 +13,11 @@ use crate::config::Scopes;
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
-use crate::http::{Sent, check_url};
+use crate::http::check_url;
 use crate::oauth2::device::Poll;
-use crate::oauth2::{DeviceAuthorization, ErrorResponse, Grant, TokenRequest};
+use crate::oauth2::{DeviceAuthorization, Grant, TokenRequest};
 use crate::provider::{Endpoints, Provider};
+use crate::refresh::client_request;
 use crate::refresh::outcome::Outcome;
 use crate::refresh::renewal::{self, Answer};
 use crate::store::{Consent, Pending, Tokens};
@@ -111,9 +112,11 @@ pub(crate) async fn begin(
     for (name, value) in &options.parameters {
         request.push(name, value);
     }
-    settings.client_authentication(&provider)?.authenticate(&mut request);
-    request.rename("client_id", &provider.client_id_parameter);
-    let answer = ask(context, &provider, endpoint, &request).await?;
+    let asked = client_request::ask(context, &provider, endpoint, &request).await?;
+    let answer = match DeviceAuthorization::parse(asked.media_type(), &asked.response.body) {
+        Ok(answer) if asked.response.status / 100 == 2 => answer,
+        read => return Err(asked.error(&provider, "device authorization", read.err())),
+    };
     check_url(&answer.verification_uri, "verification_uri")?;
     if let Some(url) = &answer.verification_uri_complete {
         check_url(url, "verification_uri_complete")?;
@@ -137,36 +140,6 @@ pub(crate) async fn begin(
         interval: answer.interval.as_secs_f64(),
         expires_at,
     })
-}
-
-async fn ask(
-    context: &Context,
-    provider: &Provider,
-    endpoint: &Url,
-    request: &TokenRequest,
-) -> Result<DeviceAuthorization> {
-    let named = |error: Error| error.with_provider(&provider.name);
-    let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
-    let post = renewal::form_request(endpoint, request, deadline);
-    let response = match context.http.send_to_provider(post).await {
-        Sent::Answered(response) => response,
-        Sent::Unsent(error) | Sent::Ambiguous(error) => return Err(named(error)),
-    };
-    let media_type = response.header("content-type");
-    let secrets = context.settings.secrets_in(request);
-    match DeviceAuthorization::parse(media_type, &response.body) {
-        Ok(answer) if response.status / 100 == 2 => Ok(answer),
-        read => {
-            let refusal = ErrorResponse::parse(media_type, &response.body, &secrets);
-            Err(renewal::refused_request(
-                provider,
-                "device authorization",
-                &response,
-                refusal,
-                read.err(),
-            ))
-        }
-    }
 }
 
 fn endpoint(provider: &Provider) -> Result<&Url> {

@@ -1,9 +1,8 @@
 //! What the provider says about a grant's token (RFC 7662), asked in the client's name. It changes nothing.
 
-use super::{Refresher, renewal};
+use super::{Refresher, client_request};
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
-use crate::http::Sent;
 use crate::oauth2::{ErrorResponse, TokenRequest, parse_json};
 use crate::provider::{Endpoints, Provider};
 use crate::secret::Secret;
@@ -11,7 +10,6 @@ use crate::store::{GrantKey, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Duration;
 use url::Url;
 
 /// Which of a grant's tokens.
@@ -81,20 +79,12 @@ pub(super) async fn ask(
     let mut request = TokenRequest::default();
     request.push("token", token.expose());
     request.push("token_type_hint", kind.as_str());
-    context.settings.client_authentication(provider)?.authenticate(&mut request);
-    let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
-    let post = renewal::form_request(url, &request, deadline);
-    let response = match context.http.send_to_provider(post).await {
-        Sent::Answered(response) => response,
-        Sent::Unsent(error) | Sent::Ambiguous(error) => return Err(error),
-    };
-    let media_type = response.header("content-type");
-    if response.status != 200 {
-        let secrets = context.settings.secrets_in(&request);
-        let answer = ErrorResponse::parse(media_type, &response.body, &secrets);
-        return Err(refusal(provider, response.status, answer));
+    let asked = client_request::ask(context, provider, url, &request).await?;
+    let status = asked.response.status;
+    if status != 200 {
+        return Err(refusal(provider, status, asked.refusal()));
     }
-    let mut fields = parse_json(media_type, &response.body)
+    let mut fields = parse_json(asked.media_type(), &asked.response.body)
         .map_err(|error| invalid(provider, &error.to_string()))?;
     match fields.shift_remove("active") {
         Some(Value::Bool(active)) => Ok(Introspection { active, fields }),

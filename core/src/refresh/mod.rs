@@ -5,6 +5,7 @@
 
 mod api_refusal;
 mod cache;
+pub(crate) mod client_request;
 mod commit;
 mod flight;
 pub(crate) mod introspection;

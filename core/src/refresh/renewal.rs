@@ -6,12 +6,12 @@ use super::outcome::{self, Outcome};
 use super::session;
 use crate::clock::{UnixMillis, from_http_date};
 use crate::config::{GrantType, TokenExchangeOptions};
-use crate::context::Context;
+use crate::context::{Context, Settings};
 use crate::dpop::{self, Proven};
 use crate::error::{Code, Error, Result};
 use crate::http::{Body, HttpRequest, HttpResponse, LEAST_TIME, Sent};
 use crate::jose::dpop::DpopKey;
-use crate::oauth2::{BEARER, DPOP, ErrorResponse, Grant, TokenRequest, TokenResponse};
+use crate::oauth2::{BEARER, DPOP, Grant, TokenRequest, TokenResponse};
 use crate::process::task_error;
 use crate::provider::{
     AccessTokenRequest, Endpoints, Provider, TokenRequestFormat, TokenRequestMethod,
@@ -242,12 +242,17 @@ async fn attempt(
     };
     if let Sent::Answered(response) = &sent
         && is_signed
-        && response.status / 100 == 4
-        && let Some(theirs) = response.header("date").and_then(from_http_date)
     {
-        context.settings.corrects_clock(theirs, dated_by, TOLERATED);
+        dated_wrongly(&context.settings, response, dated_by);
     }
     Ok((answer(context, provider, sent, &secrets), may_prove_again))
+}
+
+/// Whether a refusal shows by its `Date` that what was signed, `dated_by` this offset, was dated wrongly. The clock is right then.
+pub(super) fn dated_wrongly(settings: &Settings, response: &HttpResponse, dated_by: i64) -> bool {
+    let theirs = response.header("date").and_then(from_http_date);
+    let is_refusal = response.status / 100 == 4;
+    theirs.is_some_and(|theirs| is_refusal && settings.corrects_clock(theirs, dated_by, TOLERATED))
 }
 
 /// Spends an access token for another one, at a provider that has no refresh tokens or whose first token lives for an hour only.
@@ -353,38 +358,6 @@ fn post(
         timeout: deadline,
         max_response_bytes: MAX_TOKEN_RESPONSE_BYTES,
     }
-}
-
-/// An answer of another of the provider's endpoints that is not what was asked for: `refusal` is its error, `unread` why it
-/// is no answer either.
-pub(crate) fn refused_request(
-    provider: &Provider,
-    what: &str,
-    response: &HttpResponse,
-    refusal: Option<ErrorResponse>,
-    unread: Option<impl std::fmt::Display>,
-) -> Error {
-    let (name, status) = (&provider.name, response.status);
-    let error = match (refusal, unread) {
-        (Some(ErrorResponse { error, error_description, .. }), _) => {
-            let code = match error.as_str() {
-                "invalid_client" | "unauthorized_client" => Code::MisconfiguredClient,
-                _ => Code::ProviderError,
-            };
-            let said =
-                error_description.as_ref().map_or_else(String::new, |said| format!(": {said}"));
-            Error::new(code, format!("{name} refused the {what} request ({error}){said}"))
-                .with_server_error(Some(error), error_description)
-        }
-        (None, Some(unread)) if status / 100 == 2 => {
-            Error::new(Code::InvalidResponse, format!("{name}: {unread}"))
-        }
-        (None, _) => Error::new(
-            Code::ProviderError,
-            format!("{name} answered the {what} request with status {status}; expected success"),
-        ),
-    };
-    error.with_status(status).with_provider(name)
 }
 
 fn token_endpoint(provider: &Provider, is_refresh: bool) -> Result<&Url> {

@@ -1,12 +1,11 @@
 //! Revoking and forgetting a grant, under its lease so that no flight is under way (`refresh.md`, Re-consent, revoke, forget).
 
 use super::flight::{HOUR, MINUTE};
-use super::{Refresher, outcome, renewal};
+use super::{Refresher, client_request, outcome};
 use crate::context::Context;
 use crate::error::{Code, Error, Result};
 use crate::event::Kind;
-use crate::http::Sent;
-use crate::oauth2::{ErrorResponse, TokenRequest};
+use crate::oauth2::TokenRequest;
 use crate::owner::OwnerId;
 use crate::provider::{Endpoints, Provider};
 use crate::store::{Acquired, GrantKey, Held, LeaseId, Mark, Record, Retry, Status, Tokens};
@@ -199,31 +198,23 @@ pub(super) async fn revoke_tokens(
     let mut request = TokenRequest::default();
     request.push("token", token.expose());
     request.push("token_type_hint", hint);
-    context.settings.client_authentication(provider)?.authenticate(&mut request);
-    let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
-    let post = renewal::form_request(revocation_endpoint(provider)?, &request, deadline);
-    let response = match context.http.send_to_provider(post).await {
-        Sent::Answered(response) => response,
-        Sent::Unsent(error) | Sent::Ambiguous(error) => return Err(error),
-    };
-    if response.status / 100 == 2 {
+    let endpoint = revocation_endpoint(provider)?;
+    let asked = client_request::ask(context, provider, endpoint, &request).await?;
+    let status = asked.response.status;
+    if status / 100 == 2 {
         return Ok(());
     }
     let now = context.settings.now();
-    let pause = outcome::pause_of(&response, now);
+    let pause = outcome::pause_of(&asked.response, now);
     let pause = pause.and_then(|pause| i64::try_from(pause.as_millis()).ok());
-    let answer = ErrorResponse::parse(
-        response.header("content-type"),
-        &response.body,
-        &context.settings.secrets_in(&request),
-    );
-    let (error, description) =
-        answer.map_or((None, None), |answer| (Some(answer.error), answer.error_description));
+    let (error, description) = asked
+        .refusal()
+        .map_or((None, None), |answer| (Some(answer.error), answer.error_description));
     Err(Error::new(
         Code::ProviderError,
-        format!("{} did not revoke the grant: status {}", provider.name, response.status),
+        format!("{} did not revoke the grant: status {status}", provider.name),
     )
-    .with_status(response.status)
+    .with_status(status)
     .with_retry_at(pause.map(|pause| now + pause))
     .with_server_error(error, description))
 }
