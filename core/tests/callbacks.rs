@@ -6,8 +6,8 @@ mod support;
 
 use evergrant::{
     ApplicationStore, BeginOptions, Client, Code, DeviceOptions, Environment, Events,
-    FinishOptions, ForeignStore, Method, RefreshOptions, RevokeOptions, StoreCall, StoreReply,
-    TokenOptions, wait,
+    FinishOptions, ForeignStore, Method, ProviderChoice, RefreshOptions, RevokeOptions, StoreCall,
+    StoreReply, TokenOptions, wait,
 };
 use evergrant_sandbox::Choice;
 use serde_json::json;
@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, UNIX_EPOCH};
-use support::{Folder, consent, oauth2, refresh_requests, sandbox};
+use support::{Folder, consent, oauth1, oauth2, refresh_requests, sandbox};
 
 const LIFETIME: Duration = Duration::from_secs(3600);
 
@@ -158,6 +158,27 @@ fn a_callback_is_still_good_after_a_store_that_failed_before_its_code_was_sent()
     let error = wait(client.finish(&callback, FinishOptions::default())).unwrap_err();
     assert_eq!(error.code(), Code::Callback);
     wait(client.finish(&callback, FinishOptions::default())).unwrap();
+}
+
+#[test]
+fn a_callback_is_still_good_when_its_code_or_verifier_was_certainly_not_sent() {
+    for protocol in ["oauth2", "oauth1"] {
+        let (sandbox, folder) = (sandbox(LIFETIME), Folder::new());
+        let store = folder.database();
+        let config = match protocol {
+            "oauth1" => oauth1(&sandbox, &store),
+            _ => oauth2(&sandbox, &store, &json!({})),
+        };
+        let mut cut_off = config.clone();
+        let ProviderChoice::Table(table) = &mut cut_off.provider else { panic!("it is a table") };
+        table.token_endpoint = Some("http://127.0.0.1:1/".to_owned());
+        let (client, cut_off) = (Client::open(config).unwrap(), Client::open(cut_off).unwrap());
+        let start = wait(client.begin("alice", BeginOptions::default())).unwrap();
+        let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
+        let error = wait(cut_off.finish(&callback, FinishOptions::default())).unwrap_err();
+        assert_eq!(error.code(), Code::Transport, "{error}");
+        wait(client.finish(&callback, FinishOptions::default())).unwrap();
+    }
 }
 
 /// A token store of one record that takes its time to give a lease.

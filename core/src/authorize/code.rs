@@ -1,7 +1,7 @@
 //! The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636).
 
 use super::pending::Transaction;
-use super::{BeginOptions, id_token, pushed, scopes_with_offline, signed, union};
+use super::{BeginOptions, Unexchanged, id_token, pushed, scopes_with_offline, signed, union};
 use crate::clock::{UnixMillis, millis};
 use crate::config::Dpop;
 use crate::context::Context;
@@ -221,14 +221,17 @@ pub(super) async fn exchange(
     transaction: &Transaction,
     code: &Secret,
     deadline: Duration,
-) -> Result<Tokens> {
+) -> std::result::Result<Tokens, Unexchanged> {
     let grant = Grant::AuthorizationCode {
         code: code.expose(),
         redirect_uri: transaction.redirect_uri.as_deref(),
         code_verifier: transaction.code_verifier.as_ref().map(Secret::expose),
     };
     let dpop_key = transaction.dpop_key.as_ref();
-    let mut answer = renewal::send(context, provider, &grant, dpop_key, deadline).await?;
+    let mut answer = match renewal::send(context, provider, &grant, dpop_key, deadline).await {
+        Ok(Answer::NotSent(error)) | Err(error) => return Err(Unexchanged::Unsent(error)),
+        Ok(answer) => answer,
+    };
     let mut unexchanged = None;
     if let (Some(way), Answer::Judged(Outcome::Success(first))) = (&provider.exchange, &answer) {
         match exchanged(context, provider, way, first, deadline).await {

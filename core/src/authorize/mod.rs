@@ -171,6 +171,27 @@ pub(crate) enum Concluded {
     Before(Finished),
 }
 
+/// Why a callback brought no tokens.
+enum Unexchanged {
+    /// The provider has certainly not seen its code or verifier, which is still good.
+    Unsent(Error),
+    /// It has, or may have.
+    Spent(Error),
+}
+
+impl From<Error> for Unexchanged {
+    fn from(error: Error) -> Self {
+        Unexchanged::Spent(error)
+    }
+}
+
+impl From<Unexchanged> for Error {
+    fn from(unexchanged: Unexchanged) -> Self {
+        let (Unexchanged::Unsent(error) | Unexchanged::Spent(error)) = unexchanged;
+        error
+    }
+}
+
 /// Begins: prepares the transaction, keeps it in the store, and says where the browser goes.
 pub(crate) async fn begin(
     context: &Context,
@@ -291,20 +312,28 @@ pub(crate) async fn finish(
     }
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let told = callback_parameters(&provider, &callback);
-    let mut tokens = match callback.outcome {
+    let exchanged = match callback.outcome {
         CallbackOutcome::Code(code) => {
-            code::exchange(context, &provider, &transaction, &code, deadline).await?
+            code::exchange(context, &provider, &transaction, &code, deadline).await
         }
         CallbackOutcome::Verified { oauth_verifier, .. } => {
             let verifier = oauth_verifier.as_ref();
             temporary_credentials::exchange(context, &provider, &transaction, verifier, deadline)
-                .await?
+                .await
         }
         CallbackOutcome::Error(answer) => return Err(denied(context, &transaction, &answer)),
         CallbackOutcome::Refused { problem, .. } => {
             let error = problem.unwrap_or_else(|| "access_denied".to_owned());
             let answer = ErrorResponse { error, error_description: None, error_uri: None };
             return Err(denied(context, &transaction, &answer));
+        }
+    };
+    let mut tokens = match exchanged {
+        Ok(tokens) => tokens,
+        Err(Unexchanged::Spent(error)) => return Err(error),
+        Err(Unexchanged::Unsent(error)) => {
+            put_back(context, &transaction).await?;
+            return Err(error);
         }
     };
     tokens.response.extend(told);

@@ -1,10 +1,11 @@
 //! The three-legged flow of OAuth 1.0a (RFC 5849 section 2).
 
 use super::pending::Transaction;
-use super::{BeginOptions, code};
+use super::{BeginOptions, Unexchanged, code};
 use crate::context::Context;
 use crate::credentials::CredentialsRequest;
 use crate::error::{Code, Error, Result};
+use crate::http::Sent;
 use crate::oauth1::{TemporaryCredentials, TokenCredentials};
 use crate::provider::{Endpoints, OAuth1Version, Provider};
 use crate::refresh::renewal;
@@ -73,19 +74,15 @@ pub(super) async fn exchange(
     transaction: &Transaction,
     verifier: Option<&Secret>,
     deadline: Duration,
-) -> Result<Tokens> {
+) -> std::result::Result<Tokens, Unexchanged> {
     let Endpoints::OAuth1 { token, .. } = &provider.endpoints else {
-        return Err(invalid_response(
-            provider,
-            "an OAuth 1 callback came from an OAuth 2 provider",
-        ));
+        let text = "an OAuth 1 callback came from an OAuth 2 provider";
+        return Err(invalid_response(provider, text).into());
     };
     let dialect = &provider.dialect;
     if dialect.version == OAuth1Version::V1_0a && verifier.is_none() {
-        return Err(invalid_response(
-            provider,
-            "the callback has no oauth_verifier; expected OAuth 1.0a (RFC 5849 section 2.2)",
-        ));
+        let text = "the callback has no oauth_verifier; expected OAuth 1.0a (RFC 5849 section 2.2)";
+        return Err(invalid_response(provider, text).into());
     }
     let temporary = transaction.temporary.as_ref().ok_or_else(|| {
         Error::new(Code::StateMismatch, "the transaction has no temporary credentials")
@@ -101,10 +98,15 @@ pub(super) async fn exchange(
         secrets: &secrets,
         deadline,
     };
-    let response = request
-        .granted(context)
-        .await
-        .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
+    let named = |error: Error| error.with_grant(&provider.name, &transaction.subject);
+    let response = match request.send(context).await.map_err(Unexchanged::Unsent)? {
+        Sent::Answered(response) if response.status / 100 == 2 => response,
+        Sent::Answered(response) => {
+            return Err(named(request.refusal(&context.settings, &response)).into());
+        }
+        Sent::Unsent(error) => return Err(Unexchanged::Unsent(named(error))),
+        Sent::Ambiguous(error) => return Err(named(error).into()),
+    };
     let credentials = TokenCredentials::parse(response.header("content-type"), &response.body)
         .map_err(|error| invalid_response(provider, &error.to_string()))?;
     Ok(renewal::tokens(credentials.into(), &transaction.scope, context.settings.now()))

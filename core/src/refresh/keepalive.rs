@@ -220,7 +220,7 @@ pub(crate) async fn refresh_due(
             found.fetch_add(page.len() as u64, Ordering::Relaxed);
         })
         // Machines that begin at once do not go through a page side by side.
-        .map_ok(|page| stream::iter(shuffled(page)).map(Ok))
+        .map_ok(|page| stream::iter(shuffled(page)).map(Ok::<_, Error>))
         .try_flatten()
         .take(limit)
         .take_while(|_| std::future::ready(!stop.load(Ordering::Relaxed)));
