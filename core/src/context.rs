@@ -623,15 +623,16 @@ impl Context {
         match &self.settings.provider {
             ProviderSource::Known(provider) => Ok(Arc::clone(provider)),
             ProviderSource::Issuer { issuer, .. } => {
-                let with_certificate = self.settings.mutual_tls.is_some();
-                let read = |timeout: f64| async move {
+                let (timeout, with_certificate) =
+                    (self.settings.timeouts.request, self.settings.mutual_tls.is_some());
+                let read = || async {
                     let provider =
                         discovery::discover(&self.http, issuer, timeout, with_certificate).await?;
                     self.settings.client_authentication(&provider)?;
                     self.settings.binds_to_key(&provider)?;
                     Ok(provider)
                 };
-                self.discovered.provider(self.settings.timeouts.request, read).await
+                self.discovered.provider(read).await
             }
         }
     }

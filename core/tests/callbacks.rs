@@ -68,12 +68,14 @@ fn a_store_that_panics_at_the_commit_loses_no_answer() {
     assert_eq!(refresh_requests(&sandbox), 1);
 }
 
-/// A token store of one record that fails, once, at the next call of a method.
+/// A token store of one record that fails, once, at the next call of a method: before it does what it is to do, or after.
 #[derive(Default)]
 struct FailsOnce {
     record: Mutex<Option<String>>,
     pending: Mutex<Option<String>>,
     at: Mutex<Option<Method>>,
+    after: AtomicBool,
+    saves: AtomicI32,
 }
 
 impl ForeignStore for FailsOnce {
@@ -83,12 +85,13 @@ impl ForeignStore for FailsOnce {
 
     fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = StoreReply> + Send>> {
         let fails = self.at.lock().unwrap().take_if(|method| *method == call.method).is_some();
-        assert!(!fails, "as it was told");
+        assert!(!fails || self.after.load(Ordering::SeqCst), "as it was told");
         let text = |number: usize| call.arguments[number].as_str().map(str::to_owned);
         let reply = match call.method {
             Method::Load => json!(*self.record.lock().unwrap()),
             Method::TakePending => json!(self.pending.lock().unwrap().take()),
             Method::Save => {
+                self.saves.fetch_add(1, Ordering::SeqCst);
                 *self.record.lock().unwrap() = text(3);
                 json!(null)
             }
@@ -97,6 +100,7 @@ impl ForeignStore for FailsOnce {
                 json!(null)
             }
         };
+        assert!(!fails, "as it was told");
         Box::pin(async move { Ok(reply) })
     }
 }
@@ -125,15 +129,64 @@ impl FailsOnce {
 }
 
 #[test]
-fn a_consent_whose_code_is_spent_outlives_a_store_that_fails() {
-    let (sandbox, store) = (sandbox(LIFETIME), Arc::new(FailsOnce::default()));
-    let client = store.client(&sandbox);
+fn a_consent_whose_code_is_spent_outlives_a_store_that_fails_and_is_stored_once() {
+    for after in [false, true] {
+        let (sandbox, store) = (sandbox(LIFETIME), Arc::new(FailsOnce::default()));
+        let client = store.client(&sandbox);
+        let start = wait(client.begin("alice", BeginOptions::default())).unwrap();
+        let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
+        store.after.store(after, Ordering::SeqCst);
+        store.fail_at(Method::Save);
+        let finished = wait(client.finish(&callback, FinishOptions::default())).unwrap();
+        assert!(store.at.lock().unwrap().is_none(), "it failed");
+        assert!(store.record.lock().unwrap().as_ref().unwrap().contains(&finished.grant_id));
+        assert_eq!(store.saves.load(Ordering::SeqCst), 1);
+    }
+}
+
+/// A token store of one record whose first save fails, when somebody else has forgotten or consented anew meanwhile.
+#[derive(Default)]
+struct Overtaken {
+    record: Mutex<Option<String>>,
+    meanwhile: Mutex<Option<String>>,
+}
+
+impl ForeignStore for Overtaken {
+    fn has(&self, method: Method) -> bool {
+        matches!(method, Method::Load | Method::Save)
+    }
+
+    fn call(&self, call: StoreCall) -> Pin<Box<dyn Future<Output = StoreReply> + Send>> {
+        let mut record = self.record.lock().unwrap();
+        if call.method == Method::Load {
+            let reply = json!(*record);
+            return Box::pin(async { Ok(reply) });
+        }
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        let fails = meanwhile.is_some();
+        *record = meanwhile.or_else(|| call.arguments[3].as_str().map(str::to_owned));
+        drop(record);
+        assert!(!fails, "as it was told");
+        Box::pin(async { Ok(json!(null)) })
+    }
+}
+
+#[test]
+fn a_consent_that_could_not_be_stored_leaves_what_came_since() {
+    let (sandbox, store) = (sandbox(LIFETIME), Arc::new(Overtaken::default()));
+    let environment = Environment {
+        store: Some(ApplicationStore::AnyThread(Arc::<Overtaken>::clone(&store))),
+        ..Environment::default()
+    };
+    let client = Client::open_with(oauth2(&sandbox, "memory:", &json!({})), environment).unwrap();
+    wait(consent(&client, &sandbox, "alice"));
+    let newer = store.record.lock().unwrap().take().unwrap();
     let start = wait(client.begin("alice", BeginOptions::default())).unwrap();
     let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
-    store.fail_at(Method::Save);
-    wait(client.finish(&callback, FinishOptions::default())).unwrap();
-    assert!(store.at.lock().unwrap().is_none(), "it failed");
-    assert!(store.record.lock().unwrap().is_some());
+    *store.meanwhile.lock().unwrap() = Some(newer.clone());
+    let error = wait(client.finish(&callback, FinishOptions::default())).unwrap_err();
+    assert_eq!(error.code(), Code::StoreConflict, "{error}");
+    assert_eq!(*store.record.lock().unwrap(), Some(newer));
 }
 
 #[test]

@@ -332,7 +332,7 @@ async fn store_further(
         };
         let key = context.settings.key(&transaction.subject, &slot);
         let consent = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
-        if let Err(error) = super::keep(context, &key, &consent).await {
+        if let Err(error) = super::store(context, &key, &consent).await {
             context.settings.tell(Kind::StoreTrouble, &key, None, error.message());
         }
     }

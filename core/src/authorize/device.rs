@@ -6,7 +6,8 @@
 
 use super::pending::{Device, Ended, Transaction};
 use super::{
-    Finished, Granted, before_spending, code, dpop_key, keep, put_back, scopes_with_offline, union,
+    Finished, Granted, PATIENCE, STORE_AGAIN, before_spending, code, dpop_key, is_store_trouble,
+    keep, put_back, scopes_with_offline, union,
 };
 use crate::clock::{UnixMillis, millis};
 use crate::config::Scopes;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 /// After so long another process that is just looking has put back what it looks at.
@@ -169,12 +171,13 @@ pub(crate) async fn poll(context: &Context, state: &str) -> Result<Polled> {
     let (due, interval) = (now >= device.poll_at, device.interval);
     if due {
         // Nobody else asks while this request may still be on its way.
-        let on_its_way = millis(context.settings.timeouts.request) + LOOK;
+        let patience = millis(PATIENCE.as_secs_f64());
+        let on_its_way = patience + millis(context.settings.timeouts.request) + LOOK;
         device.poll_at = now + interval.max(on_its_way);
     }
     let poll_at = device.poll_at;
     let device_code = device.code.clone();
-    put_back(context, &transaction).await?;
+    put_back_patiently(context, &transaction).await?;
     if !due {
         return Ok(Polled::Pending { poll_at });
     }
@@ -224,14 +227,30 @@ async fn look(
         Pending::Taken(text) => {
             let transaction = Transaction::from_text(&text)?;
             if transaction.device.is_none() {
-                put_back(context, &transaction).await?;
+                put_back_patiently(context, &transaction).await?;
                 return mismatch("the state is not of a device flow", "unknown");
             }
             if transaction.client != context.settings.client_key() {
-                put_back(context, &transaction).await?;
+                put_back_patiently(context, &transaction).await?;
                 return mismatch("the device flow is of another client registration", "client");
             }
             Ok(Look::At(Box::new(transaction)))
+        }
+    }
+}
+
+/// A store that fails is asked again for a while: the transaction is nowhere else. Not where somebody has ended the flow since.
+async fn put_back_patiently(context: &Context, transaction: &Transaction) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match put_back(context, transaction).await {
+            Err(error) if is_store_trouble(&error) && Instant::now() < until => {}
+            ended => return ended,
+        }
+        tokio::time::sleep(STORE_AGAIN).await;
+        let stands = context.store.take_pending(&transaction.state, context.settings.now()).await;
+        if matches!(stands, Ok(Pending::Used(Some(_)))) {
+            return Ok(());
         }
     }
 }
@@ -273,7 +292,7 @@ async fn slow_down(
             // Not later than the codes are good for.
             let poll_at = poll_at.min(transaction.expires_at - LOOK).max(now);
             device.poll_at = poll_at;
-            put_back(context, &transaction).await?;
+            put_back_patiently(context, &transaction).await?;
             Ok(Polled::Pending { poll_at })
         }
         Look::Elsewhere => Ok(Polled::Pending { poll_at }),

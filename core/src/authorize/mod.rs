@@ -173,7 +173,7 @@ pub(crate) enum Concluded {
 
 /// Why a callback brought no tokens.
 enum Unexchanged {
-    /// The provider has certainly not seen its code or verifier, which is still good.
+    /// The provider has certainly not taken its code or verifier, which is still good.
     Unsent(Error),
     /// It has, or may have.
     Spent(Error),
@@ -453,15 +453,15 @@ async fn take(
                 return Err(mismatch("the callback came from another browser session than the one that began")
                     .with_reason("browser_session"));
             }
-            if transaction.device.is_some() {
-                put_back(context, &transaction).await?;
-                return Err(mismatch("the callback's state is of a device flow, which has no callback").with_reason("unknown"));
-            }
-            if transaction.client != context.settings.client_key() {
-                put_back(context, &transaction).await?;
-                return Err(mismatch("the callback's state is of another client registration").with_reason("client"));
-            }
-            Ok(Taken::Transaction(Box::new(transaction)))
+            let error = if transaction.device.is_some() {
+                mismatch("the callback's state is of a device flow, which has no callback").with_reason("unknown")
+            } else if transaction.client != context.settings.client_key() {
+                mismatch("the callback's state is of another client registration").with_reason("client")
+            } else {
+                return Ok(Taken::Transaction(Box::new(transaction)));
+            };
+            context.store.put_pending(&transaction.state, &text, now, transaction.expires_at).await?;
+            Err(error)
         }
     }
 }
@@ -524,27 +524,25 @@ fn denied(context: &Context, transaction: &Transaction, answer: &ErrorResponse) 
         .with_grant(provider, &transaction.subject)
 }
 
-/// Stores a consent that took what is given once, such as a code.
-async fn keep(context: &Context, key: &GrantKey, given: &Consent) -> Result<Record> {
-    patiently(|| store(context, key, given)).await
-}
-
 /// Puts a transaction that was taken back in its place.
 async fn put_back(context: &Context, transaction: &Transaction) -> Result<()> {
     let (state, text) = (&transaction.state, transaction.to_text());
     let now = context.settings.now();
-    patiently(|| context.store.put_pending(state, &text, now, transaction.expires_at)).await
+    context.store.put_pending(state, &text, now, transaction.expires_at).await
 }
 
-/// Asks a store that fails again, for a while: what it is to take is nowhere else.
-async fn patiently<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F) -> Result<T> {
+/// Whether a store may take in a moment what it did not take now.
+fn is_store_trouble(error: &Error) -> bool {
+    matches!(error.code(), Code::Store | Code::Callback)
+}
+
+/// Stores a consent that took what is given once, such as a code: a store that fails is asked again for a while.
+async fn keep(context: &Context, key: &GrantKey, given: &Consent) -> Result<Record> {
     let until = Instant::now() + PATIENCE;
+    let (grant_id, mut over) = (random_id(), None);
     loop {
-        match ask().await {
-            Err(error)
-                if matches!(error.code(), Code::Store | Code::Callback)
-                    && Instant::now() < until =>
-            {
+        match store_as(context, key, given, &grant_id, &mut over).await {
+            Err(error) if is_store_trouble(&error) && Instant::now() < until => {
                 sleep(STORE_AGAIN).await;
             }
             ended => return ended,
@@ -554,10 +552,36 @@ async fn patiently<T, F: Future<Output = Result<T>>>(mut ask: impl FnMut() -> F)
 
 /// Writes a new consent over whatever stands.
 pub(crate) async fn store(context: &Context, key: &GrantKey, given: &Consent) -> Result<Record> {
+    store_as(context, key, given, &random_id(), &mut None).await
+}
+
+/// A grant, and whether it was forgotten; none where there was none.
+type Stood = Option<(String, bool)>;
+
+/// Writes it under this id. `over` is what an attempt before, which failed, would have been written over: where it was written
+/// all the same, it is there, and what somebody else has stored since stays.
+async fn store_as(
+    context: &Context,
+    key: &GrantKey,
+    given: &Consent,
+    grant_id: &str,
+    over: &mut Option<Stood>,
+) -> Result<Record> {
     let now = context.settings.now();
-    for _ in 0..16 {
+    for round in 0..16 {
         let stands = context.store.load(key).await?;
-        let mut consent = Record::new(key, random_id(), given.tokens.clone(), now);
+        let stood = stands.as_ref().map(|record| (record.grant_id.clone(), record.is_tombstone()));
+        if let Some(record) = &stands
+            && stood == Some((grant_id.to_owned(), false))
+        {
+            context.settings.tell(Kind::Granted, key, Some(record), "");
+            return Ok(record.clone());
+        }
+        if round == 0 && over.as_ref().is_some_and(|over| *over != stood) {
+            break;
+        }
+        *over = Some(stood);
+        let mut consent = Record::new(key, grant_id.to_owned(), given.tokens.clone(), now);
         consent.dpop_key.clone_from(&given.dpop_key);
         if consent.refresh_token().is_some() {
             // Of a grant that comes from elsewhere, the refresh token was last used when the access token was obtained.
@@ -579,7 +603,7 @@ pub(crate) async fn store(context: &Context, key: &GrantKey, given: &Consent) ->
             return Ok(record);
         }
     }
-    Err(Error::new(Code::StoreConflict, "the record was written by somebody else again and again"))
+    Err(Error::new(Code::StoreConflict, "the record was written by somebody else meanwhile"))
 }
 
 /// Whether the `id_token` of these tokens is about this user.

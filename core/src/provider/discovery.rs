@@ -12,6 +12,7 @@ use crate::oauth2::metadata::{MetadataError, well_known_urls};
 use crate::oauth2::{ClientAuthenticationMethod, Metadata};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::time::timeout;
 use url::Url;
 
 const MAX_METADATA_BYTES: u64 = 1 << 20;
@@ -23,8 +24,8 @@ const LIFETIME: i64 = 24 * 3_600_000;
 /// How long what was read before is used when that failed.
 const READ_AGAIN: i64 = 3_600_000;
 
-/// How many seconds newer metadata is waited for, at most.
-const RENEWED_WITHIN: f64 = 5.0;
+/// How long newer metadata is waited for, at most.
+const RENEWED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The provider of an issuer, once its metadata was read.
 #[derive(Default)]
@@ -36,40 +37,41 @@ pub(crate) struct Discovered {
 }
 
 impl Discovered {
-    /// The provider; `read`, which is given its time in seconds, is asked where there is none or it is old.
-    pub(crate) async fn provider<F>(
-        &self,
-        timeout: f64,
-        read: impl Fn(f64) -> F,
-    ) -> Result<Arc<Provider>>
+    /// The provider; `read` is asked where there is none or it is old.
+    pub(crate) async fn provider<F>(&self, read: impl Fn() -> F) -> Result<Arc<Provider>>
     where
         F: Future<Output = Result<Provider>>,
     {
-        if let (Some(known), true) = self.known(boottime()) {
+        if let (Some(known), true) = self.known() {
             return Ok(known);
         }
         let _reading = self.reading.lock().await;
-        let before = match self.known(boottime()) {
-            (Some(known), true) => return Ok(known),
-            (before, _) => before,
-        };
-        let timeout = if before.is_some() { timeout.min(RENEWED_WITHIN) } else { timeout };
-        let (provider, lifetime) = match (read(timeout).await, before) {
-            (Ok(provider), _) => (Arc::new(provider), LIFETIME),
-            (Err(_), Some(before)) => (before, READ_AGAIN),
-            (Err(error), None) => return Err(error),
-        };
-        let until = boottime() + lifetime;
-        *self.known.lock().expect("no holder panics") = Some((Arc::clone(&provider), until));
-        Ok(provider)
+        match self.known() {
+            (Some(known), true) => Ok(known),
+            (Some(before), false) => {
+                // The others use it meanwhile, and so does everybody where this comes to nothing.
+                self.keep(&before, READ_AGAIN);
+                match timeout(RENEWED_WITHIN, read()).await {
+                    Ok(Ok(provider)) => Ok(self.keep(&Arc::new(provider), LIFETIME)),
+                    _ => Ok(before),
+                }
+            }
+            (None, _) => Ok(self.keep(&Arc::new(read().await?), LIFETIME)),
+        }
     }
 
-    /// What was read last, and whether it is still used without asking.
-    fn known(&self, now: i64) -> (Option<Arc<Provider>>, bool) {
+    /// What was read last, and whether it is used without asking.
+    fn known(&self) -> (Option<Arc<Provider>>, bool) {
         match &*self.known.lock().expect("no holder panics") {
-            Some((provider, until)) => (Some(Arc::clone(provider)), now < *until),
+            Some((provider, until)) => (Some(Arc::clone(provider)), boottime() < *until),
             None => (None, false),
         }
+    }
+
+    fn keep(&self, provider: &Arc<Provider>, lifetime: i64) -> Arc<Provider> {
+        let until = boottime() + lifetime;
+        *self.known.lock().expect("no holder panics") = Some((Arc::clone(provider), until));
+        Arc::clone(provider)
     }
 }
 
@@ -251,11 +253,11 @@ mod tests {
     fn metadata_is_read_again_when_it_is_old_and_kept_where_that_fails() {
         let (found, reads) = (Discovered::default(), Cell::new(0));
         let provider = |answer: Result<Provider>| {
-            let read = |_| {
+            let read = || {
                 reads.set(reads.get() + 1);
                 std::future::ready(answer.clone())
             };
-            wait(found.provider(30.0, read))
+            wait(found.provider(read))
         };
         let later = || found.known.lock().unwrap().as_mut().unwrap().1 = boottime();
         let one = |token: &str| discovered("https://as.example", token);

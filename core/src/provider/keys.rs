@@ -31,10 +31,9 @@ pub(crate) struct Keys {
 
 #[derive(Clone, Default)]
 struct Known {
-    /// And when it was fetched.
-    set: Option<(Arc<KeySet>, UnixMillis)>,
-    /// Of the last fetch, and when that was.
-    failure: Option<(Error, UnixMillis)>,
+    set: Option<Arc<KeySet>>,
+    failure: Option<Error>,
+    asked_at: UnixMillis,
     /// When the provider was last asked for a key that was not there.
     sought_at: UnixMillis,
 }
@@ -51,7 +50,7 @@ pub(crate) struct KeySource<'a> {
 impl Keys {
     /// What was fetched last, however long ago.
     pub(crate) fn at_hand(&self) -> Option<Arc<KeySet>> {
-        self.known().set.map(|(set, _)| set)
+        self.known().set
     }
 
     /// The keys, fetched where there are none or they are old.
@@ -86,9 +85,10 @@ impl Keys {
     async fn ask(&self, source: &KeySource<'_>) -> Result<Arc<KeySet>> {
         let fetched = source.fetch().await.map(Arc::new);
         let mut known = self.known.lock().expect("no holder panics");
-        known.failure = fetched.as_ref().err().map(|error| (error.clone(), source.now));
+        known.asked_at = source.now;
+        known.failure = fetched.as_ref().err().cloned();
         if let Ok(set) = &fetched {
-            known.set = Some((Arc::clone(set), source.now));
+            known.set = Some(Arc::clone(set));
         }
         fetched
     }
@@ -101,10 +101,12 @@ impl Keys {
 impl Known {
     /// What is answered without asking the provider.
     fn answer(&self, now: UnixMillis) -> Option<Result<Arc<KeySet>>> {
-        match (&self.set, &self.failure) {
-            (Some((set, then)), _) if is_within(LIFETIME, *then, now) => Some(Ok(Arc::clone(set))),
-            (_, Some((failure, then))) if is_within(FAILURE_PAUSE, *then, now) => {
+        match (&self.failure, &self.set) {
+            (Some(failure), _) if is_within(FAILURE_PAUSE, self.asked_at, now) => {
                 Some(Err(failure.clone()))
+            }
+            (None, Some(set)) if is_within(LIFETIME, self.asked_at, now) => {
+                Some(Ok(Arc::clone(set)))
             }
             _ => None,
         }
@@ -155,30 +157,23 @@ impl KeySource<'_> {
 mod tests {
     use super::*;
 
-    fn known(fetched_at: UnixMillis, failed_at: Option<UnixMillis>) -> Known {
+    fn known(asked_at: UnixMillis, failed: bool) -> Known {
         let set = KeySet::parse(None, br#"{"keys":[]}"#).unwrap();
-        let failure = failed_at.map(|then| (Error::new(Code::Transport, "x"), then));
-        Known { set: Some((Arc::new(set), fetched_at)), failure, sought_at: 0 }
+        let failure = failed.then(|| Error::new(Code::Transport, "x"));
+        Known { set: Some(Arc::new(set)), failure, asked_at, sought_at: 0 }
     }
 
     #[test]
     fn keys_are_used_for_an_hour_and_a_failure_for_ten_seconds() {
         assert!(Known::default().answer(1).is_none());
-        assert!(known(1000, None).answer(1000 + LIFETIME - 1).unwrap().is_ok());
-        assert!(known(1000, None).answer(1000 + LIFETIME).is_none());
-        let failed_at = 1000 + LIFETIME;
-        let known = known(1000, Some(failed_at));
-        assert!(known.answer(failed_at + FAILURE_PAUSE - 1).unwrap().is_err());
-        assert!(known.answer(failed_at + FAILURE_PAUSE).is_none());
-    }
-
-    #[test]
-    fn a_search_that_failed_takes_nothing_from_the_keys_that_are_known() {
-        assert!(known(1000, Some(2000)).answer(2001).unwrap().is_ok());
+        assert!(known(1000, false).answer(1000 + LIFETIME - 1).unwrap().is_ok());
+        assert!(known(1000, false).answer(1000 + LIFETIME).is_none());
+        assert!(known(1000, true).answer(1000 + FAILURE_PAUSE - 1).unwrap().is_err());
+        assert!(known(1000, true).answer(1000 + FAILURE_PAUSE).is_none());
     }
 
     #[test]
     fn a_clock_that_was_set_back_does_not_keep_old_keys_for_ever() {
-        assert!(known(1000, None).answer(999).is_none());
+        assert!(known(1000, false).answer(999).is_none());
     }
 }

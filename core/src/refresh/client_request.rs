@@ -18,7 +18,7 @@ pub(crate) struct Asked {
     secrets: Vec<Secret>,
 }
 
-/// Posts a form, in which the client is not named yet; once more where the clock was wrong by which it was signed.
+/// Posts a form, and how the client authenticates; once more where the clock was wrong by which it was signed.
 pub(crate) async fn ask(
     context: &Context,
     provider: &Provider,
