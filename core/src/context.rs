@@ -17,11 +17,10 @@ use crate::moving::Registration;
 use crate::oauth2::{
     ClientAuthentication, ClientAuthenticationMethod, ClientCredential, TokenRequest,
 };
+use crate::provider::discovery::{self, Discovered};
 use crate::provider::keys::{KeySource, Keys};
 use crate::provider::{
-    Endpoints, Offline, Protocol, Provider, Rotation, TokenUse,
-    discovery::{self, Discovered},
-    lookup, of_issuer,
+    Endpoints, Offline, Protocol, Provider, Rotation, TokenUse, lookup, of_issuer,
 };
 use crate::secret::{Secret, shown};
 use crate::signing::{Signing, SigningOptions};

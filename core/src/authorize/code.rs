@@ -228,8 +228,9 @@ pub(super) async fn exchange(
         code_verifier: transaction.code_verifier.as_ref().map(Secret::expose),
     };
     let dpop_key = transaction.dpop_key.as_ref();
+    let named = |error: Error| error.with_grant(&provider.name, &transaction.subject);
     let mut answer = match renewal::send(context, provider, &grant, dpop_key, deadline).await {
-        Ok(Answer::NotSent(error)) | Err(error) => return Err(Unexchanged::Unsent(error)),
+        Ok(Answer::NotSent(error)) | Err(error) => return Err(Unexchanged::Unsent(named(error))),
         Ok(answer) => answer,
     };
     let mut unexchanged = None;
@@ -247,7 +248,7 @@ pub(super) async fn exchange(
     let nonce = transaction.nonce.as_deref();
     let mut tokens = tokens_of(context, provider, answer, &asked, dpop_key.is_some(), nonce)
         .await
-        .map_err(|error| error.with_grant(&provider.name, &transaction.subject))?;
+        .map_err(named)?;
     if let Some(error) = unexchanged {
         // The code is spent: what it brought is kept, and the renewal exchanges it.
         let key = context.settings.key(&transaction.subject, &transaction.slot);

@@ -307,8 +307,7 @@ pub(crate) async fn finish(
     if matches!(callback.outcome, CallbackOutcome::Code(_) | CallbackOutcome::Verified { .. })
         && let Err(error) = before_spending(context, &provider, &key, &transaction.scope).await
     {
-        put_back(context, &transaction).await?;
-        return Err(error);
+        return Err(unspent(context, &transaction, error).await);
     }
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let told = callback_parameters(&provider, &callback);
@@ -332,8 +331,7 @@ pub(crate) async fn finish(
         Ok(tokens) => tokens,
         Err(Unexchanged::Spent(error)) => return Err(error),
         Err(Unexchanged::Unsent(error)) => {
-            put_back(context, &transaction).await?;
-            return Err(error);
+            return Err(unspent(context, &transaction, error).await);
         }
     };
     tokens.response.extend(told);
@@ -522,6 +520,15 @@ fn denied(context: &Context, transaction: &Transaction, answer: &ErrorResponse) 
     Error::new(code, text)
         .with_server_error(Some(answer.error.clone()), answer.error_description.clone())
         .with_grant(provider, &transaction.subject)
+}
+
+/// After an error before anything was spent: the same callback is good once more.
+async fn unspent(context: &Context, transaction: &Transaction, error: Error) -> Error {
+    if let Err(trouble) = put_back(context, transaction).await {
+        let key = context.settings.key(&transaction.subject, &transaction.slot);
+        context.settings.tell(Kind::StoreTrouble, &key, None, trouble.message());
+    }
+    error
 }
 
 /// Puts a transaction that was taken back in its place.
