@@ -233,8 +233,13 @@ pub(super) async fn exchange(
         Ok(Answer::NotSent(error)) | Err(error) => return Err(Unexchanged::Unsent(named(error))),
         Ok(answer) => answer,
     };
+    let asked = union(&transaction.scope, &transaction.granted);
+    let nonce = transaction.nonce.as_deref();
     let mut unexchanged = None;
     if let (Some(way), Answer::Judged(Outcome::Success(first))) = (&provider.exchange, &answer) {
+        // An `id_token` is about the access token that it came with.
+        let tokens = renewal::tokens(TokenResponse::clone(first), &asked, context.settings.now());
+        id_token::check(context, provider, &tokens, nonce).await.map_err(named)?;
         match exchanged(context, provider, way, first, deadline).await {
             Ok(response) => answer = Answer::Judged(Outcome::Success(Box::new(response))),
             Err(error) => unexchanged = Some(error),
@@ -244,11 +249,11 @@ pub(super) async fn exchange(
         Answer::Judged(Outcome::Success(response)) => further_tokens(context, provider, response),
         _ => Vec::new(),
     };
-    let asked = union(&transaction.scope, &transaction.granted);
-    let nonce = transaction.nonce.as_deref();
-    let mut tokens = tokens_of(context, provider, answer, &asked, dpop_key.is_some(), nonce)
-        .await
-        .map_err(named)?;
+    let mut tokens =
+        usable_tokens(context, provider, answer, &asked, dpop_key.is_some()).map_err(named)?;
+    if provider.exchange.is_none() {
+        id_token::check(context, provider, &tokens, nonce).await.map_err(named)?;
+    }
     if let Some(error) = unexchanged {
         // The code is spent: what it brought is kept, and the renewal exchanges it.
         let key = context.settings.key(&transaction.subject, &transaction.slot);
@@ -266,17 +271,30 @@ pub(super) async fn tokens_of(
     answer: Answer,
     requested: &[String],
     has_key: bool,
-    nonce: Option<&str>,
+) -> Result<Tokens> {
+    let tokens = usable_tokens(context, provider, answer, requested, has_key)?;
+    id_token::check(context, provider, &tokens, None).await?;
+    Ok(tokens)
+}
+
+/// The same, but for what their `id_token` says.
+fn usable_tokens(
+    context: &Context,
+    provider: &Provider,
+    answer: Answer,
+    requested: &[String],
+    has_key: bool,
 ) -> Result<Tokens> {
     match answer {
         Answer::Judged(Outcome::Success(response)) => {
             let tokens = renewal::tokens(*response, requested, context.settings.now());
             let wanted = if context.settings.dpop == Dpop::Require { DPOP } else { "" };
-            if let Some(reason) = judgement::unusable_type(&tokens, wanted, has_key) {
-                return Err(Error::new(Code::Unsupported, format!("{}: {reason}", provider.name)));
+            match judgement::unusable_type(&tokens, wanted, has_key) {
+                Some(reason) => {
+                    Err(Error::new(Code::Unsupported, format!("{}: {reason}", provider.name)))
+                }
+                None => Ok(tokens),
             }
-            id_token::check(context, provider, &tokens, nonce).await?;
-            Ok(tokens)
         }
         Answer::NotSent(error) => Err(error),
         Answer::Judged(outcome) => Err(refusal(outcome, context, provider)),

@@ -355,7 +355,7 @@ async fn tokens(
 ) -> Result<Tokens> {
     let asked = union(&transaction.scope, &transaction.granted);
     let has_key = transaction.dpop_key.is_some();
-    let error = match code::tokens_of(context, provider, answer, &asked, has_key, None).await {
+    let error = match code::tokens_of(context, provider, answer, &asked, has_key).await {
         Ok(tokens) => return Ok(tokens),
         Err(error) => error.with_grant(&provider.name, &transaction.subject),
     };

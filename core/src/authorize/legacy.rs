@@ -128,7 +128,7 @@ async fn granted(
     before_spending(context, provider, key, requested).await?;
     let answer = renewal::send(context, provider, grant, dpop_key.as_ref(), deadline).await?;
     let has_key = dpop_key.is_some();
-    let tokens = code::tokens_of(context, provider, answer, requested, has_key, None).await;
+    let tokens = code::tokens_of(context, provider, answer, requested, has_key).await;
     let tokens = tokens.map_err(|error| error.with_grant(&provider.name, &key.subject))?;
     keep(context, key, &Consent { tokens, dpop_key }).await
 }

@@ -117,7 +117,8 @@ pub(crate) fn looked_at_within(record: &Record) -> UnixMillis {
 }
 
 fn fresh_until(key: &GrantKey, record: &Record, policy: &Policy) -> UnixMillis {
-    if record.hold.is_some() || record.status == crate::store::Status::Revoking {
+    let is_held = record.hold.is_some() || record.status == crate::store::Status::Revoking;
+    if is_held || record.is_unexchanged() {
         return 0;
     }
     let without_end = if policy.asks_for_lifetime { 0 } else { UnixMillis::MAX };

@@ -257,6 +257,8 @@ fn decide_usable(
         access.map_or(Freshness::Hard, |token| policy.freshness(key, token, now, min_valid))
     };
     match (freshness(min_valid), obstacle(record, now, policy)) {
+        // What a consent brought is exchanged as soon as may be: it lives for an hour.
+        (Freshness::Fresh, None) if record.is_unexchanged() => Decision::UseAndRefresh,
         (Freshness::Fresh, _) | (Freshness::Soft, Some(_)) => Decision::Use,
         // A wish for more time than is left withholds no token.
         (Freshness::Hard, Some(_)) if freshness(0) != Freshness::Hard => Decision::Use,

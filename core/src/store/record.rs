@@ -11,6 +11,7 @@ use crate::owner::short_name;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::mem;
 use std::time::Duration;
 
 /// The format that this version writes.
@@ -332,6 +333,9 @@ pub(crate) struct Record {
     /// A second answer to the same renewal, tried once when the first is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) alternate: Option<Tokens>,
+    /// Why the alternate must not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) alternate_hold: Option<Hold>,
     /// Back-off after failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retry: Option<Retry>,
@@ -495,6 +499,7 @@ impl Record {
             tokens: Some(tokens),
             committed_fencing: 0,
             alternate: None,
+            alternate_hold: None,
             retry: None,
             forced: None,
             identity: None,
@@ -597,6 +602,7 @@ impl Record {
         next.generation = commit.generation + 1;
         next.committed_fencing = commit.fencing;
         next.alternate = None;
+        next.alternate_hold = None;
         next.set_status(Status::Active, None, commit.at);
         next.retry = None;
         next.hold.clone_from(&commit.hold);
@@ -615,10 +621,11 @@ impl Record {
         let arrived = self.carried_over(&commit.tokens);
         if commit.fencing > self.committed_fencing {
             next.alternate = next.tokens.replace(arrived);
-            next.hold.clone_from(&commit.hold);
+            next.alternate_hold = mem::replace(&mut next.hold, commit.hold.clone());
             next.committed_fencing = commit.fencing;
         } else {
             next.alternate = Some(arrived);
+            next.alternate_hold.clone_from(&commit.hold);
         }
         next.leave_trail(commit.at, "second_answer");
         next.touch(commit.at);
@@ -711,12 +718,15 @@ impl Record {
 
     fn drop_refused(&mut self, refused: &Secret, reason: ConsentReason, now: UnixMillis) {
         let is_refused = |tokens: &Tokens| tokens.refresh.as_ref() == Some(refused);
-        self.alternate.take_if(|tokens| is_refused(tokens));
+        if self.alternate.take_if(|tokens| is_refused(tokens)).is_some() {
+            self.alternate_hold = None;
+        }
         if !self.tokens.as_ref().is_some_and(is_refused) {
             return; // the other answer arrived meanwhile, and is primary
         }
         if let Some(alternate) = self.alternate.take() {
             self.tokens = Some(alternate);
+            self.hold = self.alternate_hold.take();
             self.set_status(Status::Active, None, now);
             self.leave_trail(now, "alternate");
         } else {
@@ -741,6 +751,7 @@ impl Record {
         next.set_status(Status::Tombstone, None, now);
         next.tokens = None;
         next.alternate = None;
+        next.alternate_hold = None;
         next.dpop_key = None;
         next.retry = None;
         next.forced = None;
@@ -767,6 +778,7 @@ impl Record {
         next.generation = self.generation;
         next.committed_fencing = self.committed_fencing;
         next.alternate.clone_from(&self.alternate);
+        next.alternate_hold.clone_from(&self.alternate_hold);
         if self.dpop_key.is_some() {
             next.dpop_key.clone_from(&self.dpop_key); // the refresh token that stays is bound to it
         }
@@ -934,6 +946,33 @@ pub(crate) mod tests {
             assert_eq!((other.status, other.alternate.clone()), (Status::Active, None));
             assert_eq!(other.refresh_token(), Some(&"s2".into()));
             assert_eq!(refused(&other, "s2").status, Status::NeedsConsent);
+        }
+    }
+
+    #[test]
+    fn what_is_held_against_one_answer_stays_with_it() {
+        let hold = Some(Hold { reason: "another user".to_owned(), at: 7 });
+        let refused = |record: &Record, token: &str| {
+            let mark =
+                Mark::Refused { refresh_token: token.into(), reason: ConsentReason::Revoked };
+            record.marked(&mark, 7)
+        };
+        let good = |fencing| commit(1, fencing, tokens("a2", Some("r2")));
+        let bad =
+            |fencing| Commit { hold: hold.clone(), ..commit(1, fencing, tokens("b2", Some("s2"))) };
+        for (first, second) in
+            [(good(2), bad(1)), (good(2), bad(3)), (bad(2), good(1)), (bad(2), good(3))]
+        {
+            let both = written(written(record().merge(&first)).merge(&second));
+            let is_bad = |record: &Record| record.refresh_token() == Some(&"s2".into());
+            assert_eq!(both.hold.is_some(), is_bad(&both));
+            let primary = if is_bad(&both) { "s2" } else { "r2" };
+            let other = refused(&both, primary);
+            assert_eq!(
+                (other.hold.is_some(), other.alternate_hold.clone()),
+                (is_bad(&other), None)
+            );
+            assert_ne!(is_bad(&other), is_bad(&both));
         }
     }
 
