@@ -11,7 +11,7 @@ use crate::moving::{self, Registration};
 use crate::oauth2::{BEARER, DPOP};
 use crate::refresh::introspection::{self, Introspection, TokenKind};
 use crate::refresh::judgement::missing_scope;
-use crate::refresh::{Cause, Refresher, Want, revocation};
+use crate::refresh::{Cause, Refresher, Refusal, Want, revocation};
 use crate::secret::Secret;
 use crate::store::{Consent, Entry, GrantKey, Record, StoredAccessToken, Tokens};
 use serde::{Deserialize, Serialize};
@@ -366,12 +366,16 @@ impl Grant {
     }
 
     /// The grant as a document, to go on with elsewhere: tokens, lifetimes, scopes, and what the provider said beside them. It
-    /// is as secret as they are. Two stores cannot share a grant: forget it here once it is there.
+    /// is as secret as they are. Two stores cannot share a grant: forget it here once it is there. One that is held back is
+    /// refused: `needs_consent` with the reason `hold`.
     pub async fn export(&self) -> Result<Secret> {
         let (refresher, key) = (self.client.refresher()?, self.key.clone());
         let deadline = self.client.deadline(None)?;
         let work = async move {
             let record = refresher.load(&key).await?.ok_or_else(|| refresher.no_grant(&key))?;
+            if let Some(hold) = &record.hold {
+                return Err(refresher.refused(&key, Refusal::Held { reason: hold.reason.clone() }));
+            }
             let settings = &refresher.context.settings;
             let document = moving::export(&settings.registration(), &record, settings.now());
             document.ok_or_else(|| refresher.no_grant(&key))

@@ -6,8 +6,9 @@
 mod support;
 
 use evergrant::{
-    BeginOptions, Client, Code, Environment, Error, Events, FinishOptions, IntrospectOptions,
-    LogoutOptions, PutTokens, RefreshOptions, TokenKind, TokenOptions, UserinfoOptions, wait,
+    ApplicationStore, BeginOptions, Client, Code, Environment, Error, Events, FinishOptions,
+    IntrospectOptions, LogoutOptions, Method, PutTokens, RefreshOptions, StoreCall, TokenKind,
+    TokenOptions, UserinfoOptions, wait,
 };
 use evergrant_sandbox::{
     Choice, Fault, FaultKind, IdTokenHabit, IdTokenSignature, JournalEntry, Kind, Sandbox, Target,
@@ -164,6 +165,44 @@ fn security_16_a_renewal_with_a_bad_id_token_is_stored_and_held_until_a_good_one
     let force = RefreshOptions { force: true, timeout: None };
     assert_eq!(wait(client.grant("alice").refresh(force)).unwrap().hold, None);
     token(&client).unwrap();
+}
+
+#[test]
+fn a_caller_who_waits_for_a_renewal_behind_the_scenes_is_not_given_what_is_held() {
+    let sandbox = sandbox(LIFETIME);
+    let keys = json!({ "scope": ["openid"], "offline": false, "provider": sandbox.base_url() });
+    let environment = Environment {
+        store: Some(ApplicationStore::CallingThread(vec![Method::Load, Method::Save])),
+        ..Environment::default()
+    };
+    let client = Client::open_with(oauth2(&sandbox, "memory:", &keys), environment).unwrap();
+    client.set_test_clock(Some(now(&sandbox)));
+    let thread = client.calling_thread().unwrap();
+    let mut record = Value::Null;
+    let mut serve = |call: StoreCall| {
+        if call.method == Method::Save {
+            record = call.arguments[3].clone();
+            return Ok(Value::Null);
+        }
+        Ok(record.clone())
+    };
+    let consenting = client.clone();
+    let begin = async move { consenting.begin("alice", BeginOptions::default()).await };
+    let start = thread.wait_serving(begin, &mut serve).unwrap();
+    let callback = sandbox.consent(&start.url, "alice", Choice::Allow).unwrap();
+    let consenting = client.clone();
+    let finish = async move { consenting.finish(&callback, FinishOptions::default()).await };
+    thread.wait_serving(finish, &mut serve).unwrap();
+
+    sandbox.set_id_token_habit(claims(json!({"sub": "mallory"})));
+    later(&client, &sandbox, LIFETIME - Duration::from_secs(60)); // the soft window
+    let grant = client.grant("alice");
+    let ask = async move { grant.access_token(TokenOptions::default()).await };
+    let error = thread.wait_serving(ask, &mut serve).unwrap_err();
+    assert_eq!((error.code(), error.reason()), (Code::NeedsConsent, Some("hold")));
+    let grant = client.grant("alice");
+    let error = thread.wait_serving(async move { grant.export().await }, &mut serve).unwrap_err();
+    assert_eq!((error.code(), error.reason()), (Code::NeedsConsent, Some("hold")));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The authorization code flow with PKCE (RFC 6749 section 4.1, RFC 7636).
 
 use super::pending::Transaction;
-use super::{BeginOptions, Unexchanged, id_token, pushed, scopes_with_offline, signed, union};
+use super::{
+    BeginOptions, Brought, Unexchanged, id_token, pushed, scopes_with_offline, signed, union,
+};
 use crate::clock::{UnixMillis, millis};
 use crate::config::Dpop;
 use crate::context::Context;
@@ -221,7 +223,7 @@ pub(super) async fn exchange(
     transaction: &Transaction,
     code: &Secret,
     deadline: Duration,
-) -> std::result::Result<Tokens, Unexchanged> {
+) -> std::result::Result<Brought, Unexchanged> {
     let grant = Grant::AuthorizationCode {
         code: code.expose(),
         redirect_uri: transaction.redirect_uri.as_deref(),
@@ -260,8 +262,7 @@ pub(super) async fn exchange(
         context.settings.tell(Kind::RefreshFailed, &key, None, error.message());
         tokens = tokens.unexchanged(context.settings.now());
     }
-    store_further(context, transaction, further).await;
-    Ok(tokens)
+    Ok(Brought { tokens, further })
 }
 
 /// The tokens of a first answer, which are judged before any of them is stored; `requested` are the scopes where it does not say.
@@ -312,6 +313,8 @@ async fn exchanged(
     let token = first.access_token.expose();
     match renewal::spend_access_token(context, provider, way, token, deadline).await? {
         Answer::Judged(Outcome::Success(mut response)) => {
+            // The `id_token` is that of the consent, which was checked.
+            response.raw.shift_remove("id_token");
             for (name, value) in &first.raw {
                 response.raw.entry(name).or_insert_with(|| value.clone());
             }
@@ -338,8 +341,8 @@ fn further_tokens(
     provider.slots.iter().filter_map(read).collect()
 }
 
-/// Keeps them as grants of their own; what fails is told, and takes nothing from the grant of the consent itself.
-async fn store_further(
+/// Keeps what came for other slots as grants of their own, once that of the consent itself is stored; what fails is told.
+pub(super) async fn keep_further(
     context: &Context,
     transaction: &Transaction,
     further: Vec<(String, Tokens)>,
@@ -351,7 +354,7 @@ async fn store_further(
         };
         let key = context.settings.key(&transaction.subject, &slot);
         let consent = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
-        if let Err(error) = super::store(context, &key, &consent).await {
+        if let Err(error) = super::keep(context, &key, &consent).await {
             context.settings.tell(Kind::StoreTrouble, &key, None, error.message());
         }
     }

@@ -171,6 +171,13 @@ pub(crate) enum Concluded {
     Before(Finished),
 }
 
+/// What a code or verifier brought.
+struct Brought {
+    tokens: Tokens,
+    /// And what for other slots.
+    further: Vec<(String, Tokens)>,
+}
+
 /// Why a callback brought no tokens.
 enum Unexchanged {
     /// The provider has certainly not taken its code or verifier, which is still good.
@@ -327,8 +334,8 @@ pub(crate) async fn finish(
             return Err(denied(context, &transaction, &answer));
         }
     };
-    let mut tokens = match exchanged {
-        Ok(tokens) => tokens,
+    let Brought { mut tokens, further } = match exchanged {
+        Ok(brought) => brought,
         Err(Unexchanged::Spent(error)) => return Err(error),
         Err(Unexchanged::Unsent(error)) => {
             return Err(unspent(context, &transaction, error).await);
@@ -343,6 +350,7 @@ pub(crate) async fn finish(
     if let Err(error) = context.store.settle_pending(&transaction.state, &settled.to_text()).await {
         context.settings.tell(Kind::StoreTrouble, &key, Some(&granted.record), error.message());
     }
+    code::keep_further(context, &transaction, further).await;
     Ok(Concluded::Granted(Box::new(granted)))
 }
 
@@ -378,9 +386,11 @@ pub(crate) async fn exchange(
     before_spending(context, &provider, &key, &transaction.scope).await?;
     let deadline = Duration::from_secs_f64(context.settings.timeouts.request);
     let code = Secret::from(code.trim());
-    let tokens = code::exchange(context, &provider, &transaction, &code, deadline).await?;
+    let Brought { tokens, further } =
+        code::exchange(context, &provider, &transaction, &code, deadline).await?;
     let given = Consent { tokens, dpop_key: transaction.dpop_key.clone() };
     let record = keep(context, &key, &given).await?;
+    code::keep_further(context, &transaction, further).await;
     Ok(Granted::of(record, &provider, &transaction))
 }
 
@@ -522,10 +532,18 @@ fn denied(context: &Context, transaction: &Transaction, answer: &ErrorResponse) 
         .with_grant(provider, &transaction.subject)
 }
 
-/// After an error before anything was spent: the same callback is good once more.
+/// After an error before anything was spent: the same callback is good once more. It is put back once, as soon as the store
+/// answers: had another put been made all the same, somebody might be at it.
 async fn unspent(context: &Context, transaction: &Transaction, error: Error) -> Error {
+    let key = context.settings.key(&transaction.subject, &transaction.slot);
+    let until = Instant::now() + PATIENCE;
+    while let Err(trouble) = context.store.load(&key).await
+        && is_store_trouble(&trouble)
+        && Instant::now() < until
+    {
+        sleep(STORE_AGAIN).await;
+    }
     if let Err(trouble) = put_back(context, transaction).await {
-        let key = context.settings.key(&transaction.subject, &transaction.slot);
         context.settings.tell(Kind::StoreTrouble, &key, None, trouble.message());
     }
     error

@@ -1,7 +1,7 @@
 //! The three-legged flow of OAuth 1.0a (RFC 5849 section 2).
 
 use super::pending::Transaction;
-use super::{BeginOptions, Unexchanged, code};
+use super::{BeginOptions, Brought, Unexchanged, code};
 use crate::context::Context;
 use crate::credentials::CredentialsRequest;
 use crate::error::{Code, Error, Result};
@@ -10,7 +10,6 @@ use crate::oauth1::{TemporaryCredentials, TokenCredentials};
 use crate::provider::{Endpoints, OAuth1Version, Provider};
 use crate::refresh::renewal;
 use crate::secret::Secret;
-use crate::store::Tokens;
 use std::time::Duration;
 use url::Url;
 
@@ -74,7 +73,7 @@ pub(super) async fn exchange(
     transaction: &Transaction,
     verifier: Option<&Secret>,
     deadline: Duration,
-) -> std::result::Result<Tokens, Unexchanged> {
+) -> std::result::Result<Brought, Unexchanged> {
     let Endpoints::OAuth1 { token, .. } = &provider.endpoints else {
         let text = "an OAuth 1 callback came from an OAuth 2 provider";
         return Err(invalid_response(provider, text).into());
@@ -109,7 +108,8 @@ pub(super) async fn exchange(
     };
     let credentials = TokenCredentials::parse(response.header("content-type"), &response.body)
         .map_err(|error| invalid_response(provider, &error.to_string()))?;
-    Ok(renewal::tokens(credentials.into(), &transaction.scope, context.settings.now()))
+    let tokens = renewal::tokens(credentials.into(), &transaction.scope, context.settings.now());
+    Ok(Brought { tokens, further: Vec::new() })
 }
 
 fn invalid_response(provider: &Provider, text: &str) -> Error {

@@ -159,7 +159,14 @@ impl Refresher {
                     let flight = self.flight(key, record.as_deref(), &want);
                     if self.context.store.needs_a_waiting_caller() && flight.renews(want.entry()) {
                         let soon = deadline.min(Instant::now() + CALLER_REFRESHES);
-                        record = flight.outcome(soon).await.ok().or(record);
+                        if let Ok(renewed) = flight.outcome(soon).await {
+                            // It may be held, or gone.
+                            let decision = decide(Some(&renewed), key, now, &policy, &want);
+                            record = Some(renewed);
+                            if !decision.is_to_use() {
+                                continue;
+                            }
+                        }
                     }
                     return self.used(key, record);
                 }
@@ -597,7 +604,7 @@ impl Refresher {
             let now = self.context.settings.now();
             let any = Want::Usable { entry: entry.clone(), min_valid: 0 };
             let decision = decide(Some(&cached.record), key, now, &policy, &any);
-            if matches!(decision, Decision::Use | Decision::UseAndRefresh) {
+            if decision.is_to_use() {
                 return Ok(cached.record);
             }
         }
@@ -636,7 +643,7 @@ impl Refresher {
         .with_grant(&settings.provider_name, &key.subject)
     }
 
-    fn refused(&self, key: &GrantKey, refusal: Refusal) -> Error {
+    pub(crate) fn refused(&self, key: &GrantKey, refusal: Refusal) -> Error {
         let provider = &self.context.settings.provider_name;
         let subject = &key.subject;
         let error = match refusal {

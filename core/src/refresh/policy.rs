@@ -91,6 +91,13 @@ pub(crate) enum Decision {
     Refuse(Refusal),
 }
 
+impl Decision {
+    /// Whether the access token that there is may be given out.
+    pub(crate) fn is_to_use(&self) -> bool {
+        matches!(self, Decision::Use | Decision::UseAndRefresh)
+    }
+}
+
 /// Why a grant cannot be used now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {

@@ -770,7 +770,10 @@ impl Record {
         let mut next = consent;
         next.revision = self.revision + 1;
         next.unknown.clone_from(&self.unknown);
-        if starts_anew || self.is_tombstone() || self.refresh_token().is_none() {
+        // What is held, or was not exchanged, is not carried over either: it may be another user's, or only an access token.
+        let is_worth_keeping =
+            self.refresh_token().is_some() && self.hold.is_none() && !self.is_unexchanged();
+        if starts_anew || self.is_tombstone() || !is_worth_keeping {
             return next;
         }
         // The generation is the refresh token's number: an intent for it, and an answer on its way, are still about it.
@@ -912,6 +915,20 @@ pub(crate) mod tests {
         let renewed = written(merged.merge(&commit(2, 3, tokens("a3", Some("r3")))));
         assert_eq!((renewed.generation, renewed.alternate.clone()), (3, None));
         assert!(merged.is_newer_than(&both) && renewed.is_newer_than(&merged));
+    }
+
+    #[test]
+    fn consent_without_refresh_token_takes_over_nothing_that_is_held_or_was_not_exchanged() {
+        let held =
+            Record { hold: Some(Hold { reason: "another user".to_owned(), at: 7 }), ..record() };
+        let unexchanged = Record::new(&key(), "g1".into(), tokens("a1", None).unexchanged(0), 0);
+        for stands in [held, unexchanged] {
+            let consent = Record::new(&key(), "g2".into(), tokens("c2", None), 7);
+            let next = stands.with_consent(consent);
+            assert_eq!((next.grant_id.as_str(), next.refresh_token()), ("g2", None));
+            assert_eq!((next.hold.clone(), next.revision), (None, stands.revision + 1));
+            assert!(!next.is_unexchanged());
+        }
     }
 
     #[test]
