@@ -195,7 +195,7 @@ fn a_caller_who_waits_for_a_renewal_behind_the_scenes_is_not_given_what_is_held(
     thread.wait_serving(finish, &mut serve).unwrap();
 
     sandbox.set_id_token_habit(claims(json!({"sub": "mallory"})));
-    later(&client, &sandbox, LIFETIME - Duration::from_secs(60)); // the soft window
+    later(&client, &sandbox, Duration::from_secs(3540)); // in the soft window
     let grant = client.grant("alice");
     let ask = async move { grant.access_token(TokenOptions::default()).await };
     let error = thread.wait_serving(ask, &mut serve).unwrap_err();
