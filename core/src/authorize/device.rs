@@ -6,8 +6,8 @@
 
 use super::pending::{Device, Ended, Transaction};
 use super::{
-    Finished, Granted, PATIENCE, STORE_AGAIN, before_spending, code, dpop_key, is_store_trouble,
-    keep, put_back, scopes_with_offline, union,
+    Finished, Granted, PATIENCE, Patience, before_spending, code, dpop_key, keep, put_back,
+    scopes_with_offline, union,
 };
 use crate::clock::{UnixMillis, millis};
 use crate::config::Scopes;
@@ -26,7 +26,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::time::Instant;
 use url::Url;
 
 /// After so long another process that is just looking has put back what it looks at.
@@ -241,13 +240,12 @@ async fn look(
 
 /// A store that fails is asked again for a while: the transaction is nowhere else. Not where somebody has ended the flow since.
 async fn put_back_patiently(context: &Context, transaction: &Transaction) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
+    let patience = Patience::begin();
     loop {
-        match put_back(context, transaction).await {
-            Err(error) if is_store_trouble(&error) && Instant::now() < until => {}
-            ended => return ended,
+        let put = put_back(context, transaction).await;
+        if !patience.lasts_after(&put).await {
+            return put;
         }
-        tokio::time::sleep(STORE_AGAIN).await;
         let stands = context.store.take_pending(&transaction.state, context.settings.now()).await;
         if matches!(stands, Ok(Pending::Used(Some(_)))) {
             return Ok(());

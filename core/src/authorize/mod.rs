@@ -536,13 +536,8 @@ fn denied(context: &Context, transaction: &Transaction, answer: &ErrorResponse) 
 /// answers: had another put been made all the same, somebody might be at it.
 async fn unspent(context: &Context, transaction: &Transaction, error: Error) -> Error {
     let key = context.settings.key(&transaction.subject, &transaction.slot);
-    let until = Instant::now() + PATIENCE;
-    while let Err(trouble) = context.store.load(&key).await
-        && is_store_trouble(&trouble)
-        && Instant::now() < until
-    {
-        sleep(STORE_AGAIN).await;
-    }
+    let patience = Patience::begin();
+    while patience.lasts_after(&context.store.load(&key).await).await {}
     if let Err(trouble) = put_back(context, transaction).await {
         context.settings.tell(Kind::StoreTrouble, &key, None, trouble.message());
     }
@@ -556,21 +551,34 @@ async fn put_back(context: &Context, transaction: &Transaction) -> Result<()> {
     context.store.put_pending(state, &text, now, transaction.expires_at).await
 }
 
-/// Whether a store may take in a moment what it did not take now.
-fn is_store_trouble(error: &Error) -> bool {
-    matches!(error.code(), Code::Store | Code::Callback)
+/// With a store that fails to take what is nowhere else.
+struct Patience {
+    until: Instant,
+}
+
+impl Patience {
+    fn begin() -> Self {
+        Patience { until: Instant::now() + PATIENCE }
+    }
+
+    /// Whether to ask again, after a pause: the store may take in a moment what it did not take now.
+    async fn lasts_after<T>(&self, asked: &Result<T>) -> bool {
+        let is_trouble = |error: &Error| matches!(error.code(), Code::Store | Code::Callback);
+        let lasts = asked.as_ref().is_err_and(is_trouble) && Instant::now() < self.until;
+        if lasts {
+            sleep(STORE_AGAIN).await;
+        }
+        lasts
+    }
 }
 
 /// Stores a consent that took what is given once, such as a code: a store that fails is asked again for a while.
 async fn keep(context: &Context, key: &GrantKey, given: &Consent) -> Result<Record> {
-    let until = Instant::now() + PATIENCE;
-    let (grant_id, mut over) = (random_id(), None);
+    let (patience, grant_id, mut over) = (Patience::begin(), random_id(), None);
     loop {
-        match store_as(context, key, given, &grant_id, &mut over).await {
-            Err(error) if is_store_trouble(&error) && Instant::now() < until => {
-                sleep(STORE_AGAIN).await;
-            }
-            ended => return ended,
+        let stored = store_as(context, key, given, &grant_id, &mut over).await;
+        if !patience.lasts_after(&stored).await {
+            return stored;
         }
     }
 }
