@@ -2,7 +2,7 @@
 
 use super::pending::Transaction;
 use super::{
-    BeginOptions, Brought, Unexchanged, id_token, pushed, scopes_with_offline, signed, union,
+    BeginOptions, Brought, NoTokens, id_token, pushed, scopes_with_offline, signed, union,
 };
 use crate::clock::{UnixMillis, millis};
 use crate::config::Dpop;
@@ -223,7 +223,7 @@ pub(super) async fn exchange(
     transaction: &Transaction,
     code: &Secret,
     deadline: Duration,
-) -> std::result::Result<Brought, Unexchanged> {
+) -> std::result::Result<Brought, NoTokens> {
     let grant = Grant::AuthorizationCode {
         code: code.expose(),
         redirect_uri: transaction.redirect_uri.as_deref(),
@@ -232,7 +232,7 @@ pub(super) async fn exchange(
     let dpop_key = transaction.dpop_key.as_ref();
     let named = |error: Error| error.with_grant(&provider.name, &transaction.subject);
     let mut answer = match renewal::send(context, provider, &grant, dpop_key, deadline).await {
-        Ok(Answer::NotSent(error)) | Err(error) => return Err(Unexchanged::Unsent(named(error))),
+        Ok(Answer::NotSent(error)) | Err(error) => return Err(NoTokens::Unsent(named(error))),
         Ok(answer) => answer,
     };
     let asked = union(&transaction.scope, &transaction.granted);

@@ -179,22 +179,22 @@ struct Brought {
 }
 
 /// Why a callback brought no tokens.
-enum Unexchanged {
+enum NoTokens {
     /// The provider has certainly not taken its code or verifier, which is still good.
     Unsent(Error),
     /// It has, or may have.
     Spent(Error),
 }
 
-impl From<Error> for Unexchanged {
+impl From<Error> for NoTokens {
     fn from(error: Error) -> Self {
-        Unexchanged::Spent(error)
+        NoTokens::Spent(error)
     }
 }
 
-impl From<Unexchanged> for Error {
-    fn from(unexchanged: Unexchanged) -> Self {
-        let (Unexchanged::Unsent(error) | Unexchanged::Spent(error)) = unexchanged;
+impl From<NoTokens> for Error {
+    fn from(none: NoTokens) -> Self {
+        let (NoTokens::Unsent(error) | NoTokens::Spent(error)) = none;
         error
     }
 }
@@ -336,8 +336,8 @@ pub(crate) async fn finish(
     };
     let Brought { mut tokens, further } = match exchanged {
         Ok(brought) => brought,
-        Err(Unexchanged::Spent(error)) => return Err(error),
-        Err(Unexchanged::Unsent(error)) => {
+        Err(NoTokens::Spent(error)) => return Err(error),
+        Err(NoTokens::Unsent(error)) => {
             return Err(unspent(context, &transaction, error).await);
         }
     };

@@ -1,7 +1,7 @@
 //! The three-legged flow of OAuth 1.0a (RFC 5849 section 2).
 
 use super::pending::Transaction;
-use super::{BeginOptions, Brought, Unexchanged, code};
+use super::{BeginOptions, Brought, NoTokens, code};
 use crate::context::Context;
 use crate::credentials::CredentialsRequest;
 use crate::error::{Code, Error, Result};
@@ -73,7 +73,7 @@ pub(super) async fn exchange(
     transaction: &Transaction,
     verifier: Option<&Secret>,
     deadline: Duration,
-) -> std::result::Result<Brought, Unexchanged> {
+) -> std::result::Result<Brought, NoTokens> {
     let Endpoints::OAuth1 { token, .. } = &provider.endpoints else {
         let text = "an OAuth 1 callback came from an OAuth 2 provider";
         return Err(invalid_response(provider, text).into());
@@ -98,12 +98,12 @@ pub(super) async fn exchange(
         deadline,
     };
     let named = |error: Error| error.with_grant(&provider.name, &transaction.subject);
-    let response = match request.send(context).await.map_err(Unexchanged::Unsent)? {
+    let response = match request.send(context).await.map_err(NoTokens::Unsent)? {
         Sent::Answered(response) if response.status / 100 == 2 => response,
         Sent::Answered(response) => {
             return Err(named(request.refusal(&context.settings, &response)).into());
         }
-        Sent::Unsent(error) => return Err(Unexchanged::Unsent(named(error))),
+        Sent::Unsent(error) => return Err(NoTokens::Unsent(named(error))),
         Sent::Ambiguous(error) => return Err(named(error).into()),
     };
     let credentials = TokenCredentials::parse(response.header("content-type"), &response.body)
